@@ -1,0 +1,392 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* call.c -- see call.h. */
+#include "core/call.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/mem.h"
+#include "core/lines.h"
+
+enum {
+    CALLS_KEPT_MAX = 64,
+    INBOX_HEAD_SIZE = 16,
+    DESCRIPTOR_SIZE = 32,
+    FLAG_BINARY = 1,
+    FLAG_PULL = 2
+};
+
+const char *const guest_export_names[EXPORT_COUNT] = {
+#define HOSTCALL(name, kind, parameters, result, names, doc)
+#define HANDLER(name, parameters, names, doc) [EXPORT_##name] = #name,
+#include "core/hostcalls.def"
+#undef HOSTCALL
+#undef HANDLER
+    [EXPORT_initialize] = "_initialize",
+    [EXPORT_ramp_abi_v1] = "ramp_abi_v1",
+};
+
+/* ---- life ---------------------------------------------------------------------------------- */
+
+struct call *call_new(struct room *room, ramp_call_kind kind) {
+    ramp_host *host = room->service->host;
+    struct call *call = host->free_calls;
+    struct batch batch;
+    char *text;
+    size_t text_capacity;
+
+    if (call) {
+        host->free_calls = call->next_free;
+        host->free_call_count--;
+    } else {
+        call = mem_alloc(sizeof(*call));
+        if (!call) return NULL;
+        batch_init(&call->batch);
+        call->text = NULL;
+        call->text_capacity = 0;
+    }
+    batch = call->batch;
+    text = call->text;
+    text_capacity = call->text_capacity;
+    memset(call, 0, offsetof(struct call, message)); /* the texts below it need no clearing */
+    call->message[0] = call->where[0] = '\0';
+    call->batch = batch;
+    call->text = text;
+    call->text_capacity = text_capacity;
+    call->room = room;
+    call->kind = kind;
+    call->stage = kind == RAMP_CALL_OPEN ? STAGE_INITIALIZE : STAGE_HANDLER;
+    call->handler = kind == RAMP_CALL_OPEN ? EXPORT_initialize : 0;
+    call->time_ms = host_wall_ms(host);
+    call->budget_ns = UINT64_C(1000000) * (kind == RAMP_CALL_OPEN ? host->options.open_cpu_ms
+                                                                  : host->options.call_cpu_ms);
+    table_touch(host, room->module);
+    return call;
+}
+
+static void call_destroy(struct call *call) {
+    batch_done(&call->batch);
+    mem_free(call->text);
+    mem_free(call);
+}
+
+void call_free(struct call *call) {
+    ramp_host *host;
+
+    if (!call) return;
+    host = call->room->service->host;
+    batch_reset(&call->batch);
+    if (host->free_call_count >= CALLS_KEPT_MAX) {
+        call_destroy(call);
+        return;
+    }
+    call->next_free = host->free_calls;
+    host->free_calls = call;
+    host->free_call_count++;
+}
+
+void call_pool_done(ramp_host *host) {
+    while (host->free_calls) {
+        struct call *call = host->free_calls;
+        host->free_calls = call->next_free;
+        call_destroy(call);
+    }
+}
+
+/* ---- into the guest -------------------------------------------------------------------------- */
+
+uint8_t *guest_slice(struct room *room, uint32_t offset, uint32_t size) {
+    uint64_t end = (uint64_t)offset + size;
+
+    if (end > room->memory.size) {
+        room->memory = engine_memory(room->instance); /* the guest may have grown it */
+        if (end > room->memory.size) return NULL;
+    }
+    return room->memory.base + offset;
+}
+
+static uint32_t payload_flags(const struct call *call, bool binary) {
+    bool pull = call->payload.size > call->room->guest_inbox_cap - INBOX_HEAD_SIZE;
+
+    return (binary ? FLAG_BINARY : 0u) | (pull ? FLAG_PULL : 0u);
+}
+
+void call_set_handler(struct call *call, enum guest_export handler, bool binary) {
+    int32_t size = (int32_t)call->payload.size;
+    int32_t flags = (int32_t)payload_flags(call, binary);
+
+    call->handler = (uint8_t)handler;
+    call->skipped = !engine_module_has(call->room->module->code, handler);
+    switch (call->kind) {
+    case RAMP_CALL_OPEN:
+    case RAMP_CALL_MESSAGE:
+        call->arguments[1] = size;
+        call->arguments[2] = flags;
+        break;
+    case RAMP_CALL_REQUEST:
+    case RAMP_CALL_ERROR:
+        call->arguments[0] = size;
+        call->arguments[1] = flags;
+        break;
+    default: break;
+    }
+}
+
+/* The inbox as the guest finds it: the head, and the payload if it fits. */
+static void call_fill_inbox(struct call *call) {
+    struct room *room = call->room;
+    uint8_t *inbox = guest_slice(room, room->guest_inbox, room->guest_inbox_cap);
+    const uint32_t head[2] = {0, room->sequence++};
+
+    assert(inbox); /* checked when the room was opened; memories never shrink */
+    memcpy(inbox, &call->time_ms, 8);
+    memcpy(inbox + 8, head, 8);
+    if (call->payload.size && call->payload.size <= room->guest_inbox_cap - INBOX_HEAD_SIZE)
+        memcpy(inbox + INBOX_HEAD_SIZE, call->payload.data, call->payload.size);
+}
+
+void call_fail(struct call *call, ramp_status status, const char *message) {
+    call->state = RAMP_CALL_FAILED;
+    call->status = status;
+    snprintf(call->message, sizeof(call->message), "%s", message);
+}
+
+/* Reads what ramp_abi_v1 points to. false: the call has failed. */
+static bool call_read_descriptor(struct call *call, uint32_t address) {
+    struct room *room = call->room;
+    const uint8_t *descriptor = guest_slice(room, address, DESCRIPTOR_SIZE);
+    uint32_t words[8];
+
+    if (!descriptor) {
+        call_fail(call, RAMP_REFUSED, "ramp_abi_v1: the descriptor lies outside of the memory");
+        return false;
+    }
+    memcpy(words, descriptor, sizeof(words));
+    if (words[0] < DESCRIPTOR_SIZE) {
+        call_fail(call, RAMP_REFUSED, "ramp_abi_v1: the descriptor is smaller than 32 bytes");
+    } else if (words[2] < LIMIT_INBOX_MIN || words[2] > LIMIT_INBOX_MAX) {
+        call_fail(call, RAMP_REFUSED, "ramp_abi_v1: the inbox is not 4 KiB to 1 MiB");
+    } else if (words[1] % 16 != 0) {
+        call_fail(call, RAMP_REFUSED, "ramp_abi_v1: the inbox is not aligned to 16 bytes");
+    } else if (!guest_slice(room, words[1], words[2])) {
+        call_fail(call, RAMP_REFUSED, "ramp_abi_v1: the inbox lies outside of the memory");
+    } else if (words[5] > RAMP_VERSION_MINOR) {
+        call_fail(call, RAMP_REFUSED, "ramp_abi_v1: the module needs a newer server");
+    } else {
+        room->guest_inbox = words[1];
+        room->guest_inbox_cap = words[2];
+        room->guest_flags = words[3];
+        return true;
+    }
+    return false;
+}
+
+/* Opening goes on with its next export. */
+static void call_next_stage(struct call *call, int32_t result) {
+    if (call->stage == STAGE_INITIALIZE) {
+        call->stage = STAGE_ABI;
+        call->handler = EXPORT_ramp_abi_v1;
+    } else if (call_read_descriptor(call, (uint32_t)result)) {
+        call->stage = STAGE_HANDLER;
+        call_set_handler(call, EXPORT_on_open, false);
+    }
+}
+
+/* ---- what the engine says ---------------------------------------------------------------------- */
+
+/* Splits a panic's text "message\nfile:line:col". A place in a library is not where the user looks. */
+static void call_split_panic(struct call *call) {
+    char *place = strrchr(call->message, '\n');
+
+    if (!place) return;
+    *place++ = '\0';
+    if (*place && strncmp(place, "~lib/", 5) != 0 && strncmp(place, "__ramp", 6) != 0)
+        snprintf(call->where, sizeof(call->where), "%s", place);
+}
+
+static void call_read_failure(struct call *call) {
+    const struct engine_failure *failure = engine_failure(call->room->instance);
+
+    call->state = RAMP_CALL_FAILED;
+    if (call->status == RAMP_PANICKED) {
+        call_split_panic(call);
+    } else {
+        switch (failure->kind) {
+        case ENGINE_BY_EPOCH:
+            call->status = RAMP_CPU;
+            snprintf(call->message, sizeof(call->message),
+                     "used more than its %u ms of CPU time",
+                     (unsigned)(call->budget_ns / 1000000));
+            break;
+        case ENGINE_BY_LIMIT:
+            call->status = RAMP_UNAVAILABLE;
+            snprintf(call->message, sizeof(call->message), "%s", failure->message);
+            break;
+        default:
+            call->status = RAMP_TRAPPED;
+            snprintf(call->message, sizeof(call->message), "%s", failure->message);
+            break;
+        }
+    }
+    if (!call->where[0])
+        lines_find(call->room->module->lines, failure, call->where, sizeof(call->where));
+}
+
+/* Called on the guest's stack when a slice is over: go on, let others run, or stop. A call is charged by
+ * the monotonic clock; before it is killed the thread's own CPU time must agree, so that a call that was
+ * descheduled lives. */
+enum engine_verdict call_on_epoch(void *context) {
+    struct room *room = context;
+    struct call *call = room->call;
+    ramp_host *host = room->service->host;
+    const ramp_host_options *options = &host->options;
+    uint64_t now_ns = options->monotonic_ns(options->context);
+    bool is_over = call->cpu_ns + (now_ns - call->entered_ns) >= call->budget_ns;
+
+    call->slice_used = true;
+    if (options->thread_cpu_ns) {
+        uint64_t thread_ns = options->thread_cpu_ns(options->context);
+        if (call->thread_mark_ns) call->thread_ns += thread_ns - call->thread_mark_ns;
+        call->thread_mark_ns = thread_ns;
+        /* What was spent before the first epoch has not been measured: at most one slice. */
+        is_over = is_over &&
+                  call->thread_ns + options->slice_ms * UINT64_C(1000000) >= call->budget_ns;
+    }
+    if (is_over) return ENGINE_KILL;
+    return call->suspendable ? ENGINE_YIELD : ENGINE_CONTINUE;
+}
+
+static enum engine_outcome call_enter(struct call *call, int32_t *ret_result) {
+    static const uint8_t argument_counts[EXPORT_COUNT] = {
+#define HOSTCALL(name, kind, parameters, result, names, doc)
+#define HANDLER(name, parameters, names, doc) [EXPORT_##name] = sizeof(parameters) - 1,
+#include "core/hostcalls.def"
+#undef HOSTCALL
+#undef HANDLER
+    };
+    struct room *room = call->room;
+    ramp_host *host = room->service->host;
+    struct module *module = room->module;
+    enum engine_outcome outcome;
+
+    host->current = call;
+    call->entered_ns = host_read_clock(host);
+    if (call->suspended) {
+        if (call->slice_used && host->options.thread_cpu_ns)
+            call->thread_mark_ns = host->options.thread_cpu_ns(host->options.context);
+        outcome = engine_resume(room->instance);
+    } else {
+        call->suspendable = engine_module_waits(module->code) || !module->promoted;
+        outcome = engine_call(room->instance, call->handler,
+                              call->suspendable ? ENGINE_YIELDABLE : ENGINE_UNCHECKED,
+                              host->options.slice_ms / LIMIT_TICK_MS, call->arguments,
+                              argument_counts[call->handler], ret_result);
+    }
+    host->current = NULL;
+    call->cpu_ns += host_read_clock(host) - call->entered_ns;
+    call->suspended = outcome == ENGINE_YIELDED || outcome == ENGINE_WAITING;
+    return outcome;
+}
+
+ramp_call_state call_advance(struct call *call) {
+    struct engine_module *code = call->room->module->code;
+
+    call->state = RAMP_CALL_RUNNING;
+    while (call->state == RAMP_CALL_RUNNING) {
+        if (!call->suspended && call->stage == STAGE_HANDLER) {
+            if (call->skipped) return call->state = RAMP_CALL_DONE;
+            call_fill_inbox(call);
+        }
+        if (call->stage == STAGE_INITIALIZE && !engine_module_has(code, EXPORT_initialize)) {
+            call_next_stage(call, 0);
+            continue;
+        }
+        switch (call_enter(call, &call->result_value)) {
+        case ENGINE_DONE:
+            if (call->stage == STAGE_HANDLER) call->state = RAMP_CALL_DONE;
+            else call_next_stage(call, call->result_value);
+            break;
+        case ENGINE_YIELDED: return call->state;
+        case ENGINE_WAITING: return call->state = RAMP_CALL_WAITING;
+        case ENGINE_TRAPPED: call_read_failure(call); break;
+        }
+    }
+    return call->state;
+}
+
+/* ---- out of the guest -------------------------------------------------------------------------- */
+
+/* What the batch asks of the room itself, and what was left open until now: who gets a broadcast. */
+static void call_apply_batch(struct call *call) {
+    struct room *room = call->room;
+    ramp_host *host = room->service->host;
+    uint32_t timer_count = room->timers.count;
+
+    for (size_t i = 0; i < call->batch.count; i++) {
+        ramp_event *event = &call->batch.events[i];
+        event->service = room->service->name;
+        event->room = room->id;
+        switch (event->type) {
+        case RAMP_EVENT_BROADCAST:
+            if (event->to) break; /* without those at `except` */
+            event->to = room->members;
+            event->to_count = room->member_count;
+            break;
+        case RAMP_EVENT_TIMER_SET:
+            if (!timers_set(&room->timers, &host->timers, event->timer_id,
+                            host->now_ns + (uint64_t)event->delay_ms * 1000000u,
+                            (uint64_t)event->period_ms * 1000000u))
+                host_log(host, 3, room->service->name, room->id, "no memory for a timer");
+            break;
+        case RAMP_EVENT_TIMER_CLEAR: timers_clear(&room->timers, &host->timers, event->timer_id); break;
+        default: break;
+        }
+    }
+    host->timer_count += room->timers.count - timer_count;
+}
+
+static void call_log_failure(const struct call *call) {
+    const struct room *room = call->room;
+    const char *separator = call->where[0] ? " at " : "";
+
+    host_log(room->service->host, 3, room->service->name, room->id, "%s failed: %s%s%s",
+             ramp_call_name(call->kind), call->message, separator, call->where);
+}
+
+void call_report(struct call *call) {
+    struct room *room = call->room;
+    ramp_host *host = room->service->host;
+    bool failed = call->state == RAMP_CALL_FAILED;
+    ramp_outcome outcome = {.tag = call->tag,
+                            .call = call->kind,
+                            .state = call->state,
+                            .service = room->service->name,
+                            .room = room->id,
+                            .connection = call->kind == RAMP_CALL_REQUEST ? NULL : call->connection,
+                            .joined = call->kind == RAMP_CALL_JOIN,
+                            .message = "",
+                            .where = "",
+                            .cpu_ns = call->cpu_ns,
+                            .suspendable = call->suspendable};
+
+    if (failed) {
+        batch_reset(&call->batch);
+        outcome.status = call->status;
+        outcome.message = call->message;
+        outcome.where = call->where;
+        call_log_failure(call);
+    } else {
+        call_apply_batch(call);
+        outcome.events = call->batch.events;
+        outcome.event_count = call->batch.count;
+    }
+    host->calls++;
+    host->calls_failed += failed;
+    host->events += call->batch.count;
+    host->cpu_ns += call->cpu_ns;
+    room->service->cpu_ns += call->cpu_ns;
+    room->cpu_ns += call->cpu_ns;
+    host->options.on_done(host->options.context, &outcome);
+}

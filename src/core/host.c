@@ -1,0 +1,339 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* host.c -- see host.h: making, stepping, looking into a host. */
+#include "core/host.h"
+
+#include <assert.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/limits.h"
+#include "base/mem.h"
+#include "core/call.h"
+#include "engine/engine.h"
+
+#define STRINGIFY(x) #x
+#define VERSION_TEXT(major, minor, patch) STRINGIFY(major) "." STRINGIFY(minor) "." STRINGIFY(patch)
+
+const char *ramp_version(void) {
+    return VERSION_TEXT(RAMP_VERSION_MAJOR, RAMP_VERSION_MINOR, RAMP_VERSION_PATCH);
+}
+
+const char *ramp_engine_version(void) {
+    return engine_version();
+}
+
+/* ---- clocks and log ---------------------------------------------------------------------------- */
+
+uint64_t host_read_clock(ramp_host *host) {
+    uint64_t now_ns = host->options.monotonic_ns(host->options.context);
+
+    if (now_ns > host->now_ns) host->now_ns = now_ns; /* it never goes back here */
+    return host->now_ns;
+}
+
+int64_t host_wall_ms(const ramp_host *host) {
+    return host->wall_ms + (int64_t)((host->now_ns - host->wall_ns) / 1000000u);
+}
+
+static void host_read_wall_clock(ramp_host *host) {
+    host_read_clock(host);
+    host->wall_ms = host->options.wall_ms(host->options.context);
+    host->wall_ns = host->now_ns;
+}
+
+void host_log(ramp_host *host, int level, const char *service, const char *room, const char *format,
+              ...) {
+    char text[512];
+    va_list arguments;
+    int size;
+
+    if (!host->options.on_log) return;
+    va_start(arguments, format);
+    size = vsnprintf(text, sizeof(text), format, arguments);
+    va_end(arguments);
+    if (size < 0) return;
+    if (size >= (int)sizeof(text)) size = sizeof(text) - 1;
+    host->options.on_log(host->options.context, &(ramp_log_line){.level = level,
+                                                                 .service = service,
+                                                                 .room = room,
+                                                                 .connection = "",
+                                                                 .call = "",
+                                                                 .text = {text, (size_t)size}});
+}
+
+/* ---- life ---------------------------------------------------------------------------------- */
+
+/* The caller's options, which may be of an older and smaller version, with defaults filled in. */
+static ramp_host_options options_complete(const ramp_host_options *given) {
+    ramp_host_options options = {0};
+
+    memcpy(&options, given, given->size < sizeof(options) ? given->size : sizeof(options));
+    if (!options.modules_max) options.modules_max = LIMIT_MODULES;
+    if (!options.modules_bytes_max) options.modules_bytes_max = LIMIT_MODULES_BYTES;
+    if (!options.rooms_max) options.rooms_max = LIMIT_ROOMS;
+    if (!options.stacks_max) options.stacks_max = options.rooms_max;
+    if (!options.memory_max) options.memory_max = LIMIT_MEMORY;
+    if (!options.call_cpu_ms) options.call_cpu_ms = LIMIT_CALL_CPU_MS;
+    if (!options.open_cpu_ms) options.open_cpu_ms = LIMIT_OPEN_CPU_MS;
+    if (!options.slice_ms) options.slice_ms = LIMIT_SLICE_MS;
+    if (options.slice_ms < LIMIT_TICK_MS) options.slice_ms = LIMIT_TICK_MS;
+    if (!options.room_idle_ms) options.room_idle_ms = LIMIT_ROOM_IDLE_MS;
+    if (!options.promote_calls) options.promote_calls = LIMIT_PROMOTE_CALLS;
+    return options;
+}
+
+static ramp_status host_make_engine(ramp_host *host, ramp_error *reterr) {
+    struct engine_options options = {.env = host,
+                                     .module = "ramp_v1",
+                                     .imports = hostcall_imports,
+                                     .import_count = hostcall_import_count,
+                                     .wait = hostcall_wait,
+                                     .on_epoch = call_on_epoch,
+                                     .slots_max = host->options.rooms_max,
+                                     .stacks_max = host->options.stacks_max,
+                                     .memory_max = host->options.memory_max,
+                                     .dense = host->options.dense};
+    ramp_status status = engine_new(&options, &host->engine, reterr);
+    const struct engine_shape *shape;
+
+    if (status) return status;
+    shape = engine_shape(host->engine);
+    host->options.rooms_max = shape->slots;
+    host->options.stacks_max = shape->stacks;
+    host->options.dense = shape->dense;
+    if (shape->reason[0]) host_log(host, 2, "", "", "%s", shape->reason);
+    return RAMP_OK;
+}
+
+ramp_status ramp_host_new(const ramp_host_options *options, ramp_host **ret_host, ramp_error *reterr) {
+    ramp_host *host = NULL;
+    ramp_status status;
+    uint64_t seed;
+
+    if (!options->monotonic_ns || !options->wall_ms || !options->random || !options->store ||
+        !options->on_done || !options->on_close)
+        return error_set(reterr, RAMP_ARGS,
+                         "ramp_host_new: monotonic_ns, wall_ms, random, store, on_done and on_close "
+                         "are required");
+    host = mem_zalloc(sizeof(*host));
+    if (!host) return error_set(reterr, RAMP_NO_MEMORY, "no memory for a host");
+    host->options = options_complete(options);
+    host->options.random(host->options.context, &seed, sizeof(seed));
+    map_init(&host->services, seed);
+    list_init(&host->ready);
+    list_init(&host->loading);
+    list_init(&host->failed);
+    list_init(&host->idle);
+    list_init(&host->answers);
+    host->next_ticket = 1;
+    host_read_wall_clock(host);
+    status = RAMP_NO_MEMORY;
+    if (!table_init(&host->table, host->options.modules_max, host->options.modules_bytes_max)) goto fail;
+    status = host_make_engine(host, reterr);
+    if (status) goto fail;
+    *ret_host = host;
+    return RAMP_OK;
+
+fail:
+    if (status == RAMP_NO_MEMORY) error_set(reterr, status, "no memory for a host");
+    ramp_host_free(host);
+    return status;
+}
+
+void ramp_host_free(ramp_host *host) {
+    size_t index = 0;
+
+    if (!host) return;
+    table_stop(&host->table);
+    for (struct map_entry *entry; (entry = map_next(&host->services, &index)); index = 0)
+        service_free(entry->value);
+    service_drop_answers(host);
+    map_done(&host->services);
+    if (host->table.entries) table_done(host);
+    timer_queue_done(&host->timers);
+    call_pool_done(host);
+    inbox_pool_done(&host->chunks);
+    engine_free(host->engine);
+    mem_free(host);
+}
+
+/* ---- a step -------------------------------------------------------------------------------- */
+
+/* Queues the timers that are due in their rooms. */
+static void host_fire_timers(ramp_host *host) {
+    for (struct timers *timers; (timers = timer_queue_first(&host->timers));) {
+        struct room *room = list_item(timers, struct room, timers);
+        uint32_t entry[2];
+        int32_t id;
+
+        if (timers->next_ns > host->now_ns) break;
+        if (!timers_due(timers, &host->timers, host->now_ns, &id, &entry[1])) continue;
+        memcpy(&entry[0], &id, 4);
+        if (!room_enqueue(room, &(struct inbox_entry){.kind = RAMP_CALL_TIMER},
+                          &(ramp_bytes){entry, sizeof(entry)}, 1))
+            host_log(host, 3, room->service->name, room->id, "no memory for a timer's call");
+    }
+}
+
+static void host_end_idle_rooms(ramp_host *host) {
+    uint64_t idle_ns = host->options.room_idle_ms * UINT64_C(1000000);
+
+    if (host->options.room_idle_ms == UINT32_MAX) return;
+    while (!list_empty(&host->idle)) {
+        struct room *room = list_item(host->idle.next, struct room, in_idle);
+        if (room->idle_since_ns + idle_ns > host->now_ns) break;
+        room_end(room);
+    }
+}
+
+/* One service's turn: its rooms one after another until its slice is over. */
+static void host_run_service(ramp_host *host, struct service *service) {
+    uint64_t end_ns = host_read_clock(host) + host->options.slice_ms * UINT64_C(1000000);
+    bool is_over = false;
+
+    service->held++;
+    while (!is_over && !list_empty(&service->ready))
+        is_over = room_run(list_item(service->ready.next, struct room, in_run), end_ns) ||
+                  host->now_ns >= end_ns;
+    service->held--;
+    if (!list_empty(&service->ready)) list_push_back(&host->ready, &service->in_ready);
+    else service_release(service);
+}
+
+bool ramp_host_step(ramp_host *host) {
+    struct list turn;
+
+    assert(!host->stepping); /* not from inside on_done and the like */
+    host->stepping = true;
+    host_read_wall_clock(host);
+    service_settle_answers(host);
+    service_expire(host);
+    host_fire_timers(host);
+    host_end_idle_rooms(host);
+    /* Those that are ready now have a turn; who becomes ready meanwhile has one in the next step. */
+    list_init(&turn);
+    for (struct list *node; (node = list_pop_front(&host->ready));) list_push_back(&turn, node);
+    for (struct list *node; (node = list_pop_front(&turn));)
+        host_run_service(host, list_item(node, struct service, in_ready));
+    service_settle_answers(host); /* of stores that answer at once */
+    host->stepping = false;
+    return !list_empty(&host->ready);
+}
+
+static uint64_t earlier(uint64_t a, uint64_t b) {
+    return a < b ? a : b;
+}
+
+uint64_t ramp_host_deadline(const ramp_host *host) {
+    uint64_t deadline_ns = UINT64_MAX;
+    const struct timers *timers = timer_queue_first(&host->timers);
+
+    if (timers) deadline_ns = timers->next_ns;
+    if (!list_empty(&host->idle) && host->options.room_idle_ms != UINT32_MAX)
+        deadline_ns = earlier(deadline_ns, list_item(host->idle.next, struct room, in_idle)->idle_since_ns +
+                                               host->options.room_idle_ms * UINT64_C(1000000));
+    if (!list_empty(&host->loading))
+        deadline_ns = earlier(deadline_ns,
+                              list_item(host->loading.next, struct service, in_wait)->until_ns);
+    if (!list_empty(&host->failed))
+        deadline_ns = earlier(deadline_ns,
+                              list_item(host->failed.next, struct service, in_wait)->until_ns);
+    if (!list_empty(&host->table.waiting))
+        deadline_ns = earlier(deadline_ns,
+                              list_item(host->table.waiting.next, struct service, in_wait)->until_ns);
+    if (!list_empty(&host->answers)) deadline_ns = 0;
+    return deadline_ns;
+}
+
+void ramp_host_tick(ramp_host *host) {
+    engine_tick(host->engine);
+}
+
+bool ramp_host_is_running(const ramp_host *host) {
+    return engine_is_running(host->engine);
+}
+
+/* ---- looking in ---------------------------------------------------------------------------- */
+
+void ramp_host_get_stats(const ramp_host *host, ramp_host_stats *stats) {
+    const struct engine_shape *shape = engine_shape(host->engine);
+    size_t size = stats->size < sizeof(*stats) ? stats->size : sizeof(*stats);
+    ramp_host_stats full = {.size = size,
+                            .modules = host->table.count,
+                            .modules_max = host->table.max,
+                            .modules_pinned = table_pinned_count(&host->table),
+                            .modules_bytes = host->table.size,
+                            .services = (uint32_t)host->services.count,
+                            .rooms = host->room_count,
+                            .rooms_max = host->options.rooms_max,
+                            .connections = host->connection_count,
+                            .timers = host->timer_count,
+                            .stacks_max = host->options.stacks_max,
+                            .calls = host->calls,
+                            .calls_failed = host->calls_failed,
+                            .events = host->events,
+                            .loads = host->loads,
+                            .loads_failed = host->loads_failed,
+                            .loads_refused = host->loads_refused,
+                            .evictions = host->evictions,
+                            .cpu_ns = host->cpu_ns,
+                            .pooled = shape->pooled,
+                            .dense = shape->dense};
+
+    memcpy(stats, &full, size);
+}
+
+void ramp_host_modules(const ramp_host *host, void (*each)(void *, const ramp_module_info *),
+                       void *context) {
+    uint64_t below = UINT64_MAX;
+
+    /* By request number, latest first; the table is small and this is for people. */
+    for (uint32_t done = 0; done < host->table.count; done++) {
+        const struct module *next = NULL;
+        for (uint32_t i = 0; i < host->table.max; i++) {
+            const struct module *module = host->table.entries[i];
+            if (module && module->request_number < below &&
+                (!next || module->request_number > next->request_number))
+                next = module;
+        }
+        if (!next) return;
+        below = next->request_number;
+        each(context,
+             &(ramp_module_info){
+                 .id = next->id,
+                 .service = list_empty(&next->services)
+                                ? ""
+                                : list_item(next->services.next, struct service, in_module)->name,
+                 .last_request_ns = next->last_request_ns,
+                 .rooms = next->room_count,
+                 .bytes = next->size,
+                 .pinned = next->pin_count > 0,
+                 .fast = next->promoted && !engine_module_waits(next->code)});
+    }
+}
+
+void ramp_host_rooms(const ramp_host *host, void (*each)(void *, const ramp_room_info *), void *context) {
+    size_t index = 0;
+
+    for (struct map_entry *entry; (entry = map_next(&host->services, &index));) {
+        const struct service *service = entry->value;
+        size_t room_index = 0;
+        for (struct map_entry *item; (item = map_next(&service->rooms, &room_index));) {
+            struct room *room = item->value;
+            ramp_room_info info = {.service = service->name,
+                                   .room = room->id,
+                                   .connections = room->member_count,
+                                   .timers = room->timers.count,
+                                   .queued = room->inbox.count,
+                                   .memory = room->instance ? engine_memory(room->instance).size : 0,
+                                   .calls = room->calls,
+                                   .calls_failed = room->calls_failed,
+                                   .cpu_ns = room->cpu_ns,
+                                   .open = room->is_open};
+            if (room->module) info.module = room->module->id;
+            each(context, &info);
+        }
+    }
+}

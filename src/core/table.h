@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* table.h -- the module table: a fixed number of slots, least recently requested out first.
+ *
+ * Door:   table_place() finds or makes the entry of a loaded version; table_touch() notes a request.
+ * Before: service.c, which has an answer of the store.
+ * After:  engine.h (code), room.c (rooms of an entry that is to go are ended first).
+ *
+ * An entry is one SHA-256, possibly of several services. It can go if all its rooms are quiet and
+ * without connections. If none can, the table answers RAMP_UNAVAILABLE: it never grows.
+ */
+#ifndef CORE_TABLE_H
+#define CORE_TABLE_H
+
+#include <ramp/driver.h>
+
+#include "base/list.h"
+
+struct engine_module;
+
+struct module {
+    ramp_module_id id;
+    char id_text[2 * RAMP_MODULE_ID_SIZE + 1];
+    struct engine_module *code;
+    ramp_bytes lines;         /* its ramp.lines section; owned */
+    size_t size;              /* bytes of the artefact */
+    uint64_t last_request_ns; /* monotonic: the latest call */
+    uint64_t request_number;  /* orders requests within one clock reading */
+    struct list services;     /* service.in_module */
+    struct list rooms;        /* room.in_module */
+    uint32_t room_count;
+    uint32_t pin_count;       /* of these, rooms that must not be ended */
+    uint32_t clean_calls;     /* calls without a used-up slice, until it is promoted */
+    bool promoted, demoted;   /* may take the unchecked path; never may again */
+    bool evicting;            /* its rooms are being ended */
+};
+
+struct table {
+    struct module **entries; /* `max` of them; NULL: free */
+    uint32_t max, count;
+    size_t size, size_max; /* bytes of artefacts */
+    uint64_t request_number;
+    struct list waiting; /* services that wait for a slot, first come first served */
+};
+
+RAMP_CHECK bool table_init(struct table *table, uint32_t max, size_t size_max);
+/* The host is being freed: nothing is loaded or evicted any more. */
+void table_stop(struct table *table);
+void table_done(ramp_host *host); /* after all rooms and services */
+struct module *table_find(const struct table *table, const ramp_module_id *id);
+/* Makes an entry of what the store answered. RAMP_BUSY: an eviction is under way, try again when a slot
+ * is free. RAMP_UNAVAILABLE: every entry is in use. Else as loading went. */
+RAMP_CHECK ramp_status table_place(ramp_host *host, const ramp_load_answer *answer,
+                                   struct module **ret_module, ramp_error *reterr);
+void table_touch(ramp_host *host, struct module *module);
+/* The entry has lost a room or a service: frees it if it is being evicted and empty. */
+void table_release(ramp_host *host, struct module *module);
+/* A room of the entry has come back to life: if it is being evicted, another has to go. */
+void table_keep(ramp_host *host, struct module *module);
+uint32_t table_pinned_count(const struct table *table);
+
+#endif
