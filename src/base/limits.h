@@ -38,6 +38,11 @@
 #define LIMIT_CACHE_SIZE (2ull << 30) /* bytes: artefacts in DATA/cache; the longest unused go first */
 #define LIMIT_NEGATIVES 10000u /* failed loads that are remembered; names come from clients */
 
+/* ---- control API ------------------------------------------------------------------------------ */
+#define LIMIT_CONTROL_BODY (64u << 10) /* bytes: body of a request that has no use for a large one */
+#define LIMIT_API_BODY (8u << 20) /* bytes: body of a call; 1 MiB of control characters is 6 MiB of JSON */
+#define LIMIT_WEB_FILE (32u << 20) /* bytes: a file of `ramp dev`'s web folder */
+
 /* ---- the guest's inbox ----------------------------------------------------------------------- */
 #define LIMIT_INBOX_MIN 4096u /* bytes: smallest inbox of a guest, its head of 16 bytes included */
 #define LIMIT_INBOX_MAX (1u << 20) /* bytes: largest inbox of a guest */
@@ -103,6 +108,7 @@
 #define LIMIT_TCP_UNANSWERED_MS 90000u /* ms: bytes may stay unacknowledged; the three above in sum */
 #define LIMIT_DRAIN_MS 3000u /* ms: requests under way may take, after SIGTERM */
 #define LIMIT_DRAIN_FLUSH_MS 2000u /* ms: last bytes and close frames may take then */
+#define LIMIT_USER 256u /* bytes: the name of a user, in `?user=` of `ramp dev` */
 #define LIMIT_FRAGMENTS 16384u /* fragments of one message; 1 MiB in fragments of 64 bytes */
 #define LIMIT_HEAD_SIZE (16u << 10) /* bytes: an HTTP head; also chunk extensions and trailers of a body */
 #define LIMIT_TARGET_SIZE (8u << 10) /* bytes: a request's target; longer ones are cut by proxies too */
