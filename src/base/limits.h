@@ -41,6 +41,21 @@
 /* ---- control API ------------------------------------------------------------------------------ */
 #define LIMIT_CONTROL_BODY (64u << 10) /* bytes: body of a request that has no use for a large one */
 #define LIMIT_API_BODY (8u << 20) /* bytes: body of a call; 1 MiB of control characters is 6 MiB of JSON */
+#define LIMIT_CALLER_NAME 128u /* bytes: name of a caller of the call API */
+#define LIMIT_REQUEST_ID 128u /* bytes: request_id of a call */
+#define LIMIT_REQUEST_ID_MS 120000u /* ms: a request_id is known for so long after its call has ended */
+#define LIMIT_CALLER_REQUESTS 100000u /* request_ids of one caller that are known; further ones are told 429 */
+#define LIMIT_CALLER_ANSWERS (16u << 20) /* bytes: answers of one caller that are kept for a repeated request_id */
+#define LIMIT_CALLERS 10000u /* callers whose home is one worker */
+#define LIMIT_CALLER_CALLS 1024u /* calls of one caller that run or wait; further ones are told 429 */
+#define LIMIT_CALLER_QUEUE (1u << 20) /* bytes: events that wait for one caller; beyond, its connections leave (1013) */
+#define LIMIT_LEASE_MS 60000u /* ms: a caller that was not heard of for so long has gone */
+#define LIMIT_POLL_MS 30000u /* ms: longest wait for events; half a lease */
+#define LIMIT_FEED_LINES_PER_S 2000u /* lines per second and worker of one follower; the rest is counted */
+#define LIMIT_FEED_PAYLOAD (4u << 10) /* bytes: of a payload in the feed; longer ones are cut */
+#define LIMIT_FEED_TO 100u /* recipients of an event in the feed; longer lists are cut */
+#define LIMIT_FEED_EVENTS 200u /* events of a call in the feed; further ones are counted */
+#define LIMIT_FEEDS 64u /* followers of the feed and the logs */
 #define LIMIT_WEB_FILE (32u << 20) /* bytes: a file of `ramp dev`'s web folder */
 
 /* ---- the guest's inbox ----------------------------------------------------------------------- */

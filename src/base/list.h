@@ -35,6 +35,7 @@ static inline void list_remove(struct list *node) {
     list_init(node);
 }
 
+/* `node` is in no list; it need not be initialised. */
 static inline void list_push_back(struct list *list, struct list *node) {
     node->previous = list->previous;
     node->next = list;

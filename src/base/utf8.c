@@ -90,3 +90,29 @@ bool utf8_valid(const void *bytes, size_t size) {
     uint8_t state = 0;
     return utf8_feed(&state, bytes, size) && state == ACCEPT;
 }
+
+/* Bytes of the character at `at`; 0: there is no whole one. */
+static size_t character_size(const uint8_t *at, size_t size) {
+    uint8_t state = 0;
+
+    for (size_t i = 0; i < size && i < 4; i++)
+        if (!utf8_feed(&state, at + i, 1)) return 0;
+        else if (state == ACCEPT) return i + 1;
+    return 0;
+}
+
+size_t utf8_clean(char *to, size_t to_size, const void *bytes, size_t size) {
+    const uint8_t *at = bytes, *end = size ? at + size : at;
+    size_t written = 0;
+
+    while (at < end) {
+        size_t taken = character_size(at, (size_t)(end - at));
+        const void *from = taken ? (const void *)at : "\xEF\xBF\xBD";
+        size_t length = taken ? taken : 3;
+        if (length > to_size - written) break;
+        memcpy(to + written, from, length);
+        written += length;
+        at += taken ? taken : 1;
+    }
+    return written;
+}

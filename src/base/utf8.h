@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* utf8.h -- is this UTF-8? At once, or in pieces.
  *
- * Door:     utf8_valid(); utf8_feed() for a text that arrives in pieces. Well-formed is what
+ * Door:     utf8_valid(); utf8_feed() for a text that arrives in pieces; utf8_clean() for a text that
+ *           is to be shown, whatever it is. Well-formed is what
  *           Unicode says: no overlong forms, no surrogates, nothing above U+10FFFF. U+0000 and the
  *           non-characters (U+FFFE ...) are well-formed.
  */
@@ -19,5 +20,9 @@ bool utf8_valid(const void *bytes, size_t size);
  * the state is 0 at its end. false: these pieces begin no valid text, whatever follows; feed no
  * more. */
 bool utf8_feed(uint8_t *state, const void *bytes, size_t size);
+
+/* Copies what fits into `to_size` bytes whole: text that is well-formed, with U+FFFD for each byte that
+ * belongs to no character. Returns the bytes written. */
+size_t utf8_clean(char *to, size_t to_size, const void *bytes, size_t size);
 
 #endif

@@ -196,11 +196,23 @@ static void call_next_stage(struct call *call, int32_t result) {
 
 /* ---- what the engine says ---------------------------------------------------------------------- */
 
+/* "file:line:col", or nothing after a message's last newline: a message may have several lines. */
+static bool is_place(const char *text) {
+    const char *at = text + strlen(text);
+
+    for (int numbers = 0; numbers < 2; numbers++) {
+        const char *end = at;
+        while (at > text && at[-1] >= '0' && at[-1] <= '9') at--;
+        if (at == end || at == text || *--at != ':') return *text == '\0';
+    }
+    return true;
+}
+
 /* Splits a panic's text "message\nfile:line:col". A place in a library is not where the user looks. */
 static void call_split_panic(struct call *call) {
     char *place = strrchr(call->message, '\n');
 
-    if (!place) return;
+    if (!place || !is_place(place + 1)) return;
     *place++ = '\0';
     if (*place && strncmp(place, "~lib/", 5) != 0 && strncmp(place, "__ramp", 6) != 0)
         snprintf(call->where, sizeof(call->where), "%s", place);

@@ -198,6 +198,8 @@ static void host_run_service(ramp_host *host, struct service *service) {
         is_over = room_run(list_item(service->ready.next, struct room, in_run), end_ns) ||
                   host->now_ns >= end_ns;
     service->held--;
+    /* Running has put it among the ready again, or not: it belongs there if a room of it can run. */
+    list_remove(&service->in_ready);
     if (!list_empty(&service->ready)) list_push_back(&host->ready, &service->in_ready);
     else service_release(service);
 }

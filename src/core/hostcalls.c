@@ -36,6 +36,13 @@
     ramp_bytes name;                                                                               \
     if (!guest_bytes(call, values[at].u32, values[(at) + 1].u32, &(name))) return bad_pointer()
 
+/* Checks (out, cap) at values[at], or traps. The result of the import before ends here, also if this one
+ * fails: what it lies in may be used again. */
+#define IMPORT_OUT(at)                                                                             \
+    uint32_t out = values[at].u32, cap = values[(at) + 1].u32;                                     \
+    if (!guest_slice(call->room, out, cap)) return bad_pointer();                                  \
+    call->result = (ramp_bytes){0}
+
 static struct engine_trap *answer(union engine_value *values, int32_t result) {
     values[0].i32 = result;
     return NULL;
@@ -57,10 +64,9 @@ static bool guest_bytes(struct call *call, uint32_t offset, uint32_t size, ramp_
  * the call's next import with (out, cap). */
 static struct engine_trap *give(struct call *call, union engine_value *values, ramp_bytes result,
                                 uint32_t out, uint32_t cap) {
-    uint8_t *to = guest_slice(call->room, out, cap);
+    uint8_t *to = guest_slice(call->room, out, cap); /* IMPORT_OUT() has looked */
     size_t size = result.size < cap ? result.size : cap;
 
-    if (!to) return bad_pointer();
     if (size) memcpy(to, result.data, size);
     call->result = result;
     return answer(values, (int32_t)result.size);
@@ -84,12 +90,12 @@ static ramp_event *add_message(struct call *call, ramp_event_type type, ramp_byt
                                uint32_t kind, int32_t *ret_error) {
     ramp_event *event;
 
-    if (kind > 1 || (kind == 0 && !utf8_valid(payload.data, payload.size))) {
-        *ret_error = RAMP_ARGS;
+    if (payload.size > LIMIT_MESSAGE_SIZE) { /* before anybody looks at all of it */
+        *ret_error = RAMP_TOO_BIG;
         return NULL;
     }
-    if (payload.size > LIMIT_MESSAGE_SIZE) {
-        *ret_error = RAMP_TOO_BIG;
+    if (kind > 1 || (kind == 0 && !utf8_valid(payload.data, payload.size))) {
+        *ret_error = RAMP_ARGS;
         return NULL;
     }
     event = batch_add(&call->batch, type);
@@ -102,23 +108,22 @@ static ramp_event *add_message(struct call *call, ramp_event_type type, ramp_byt
     return event;
 }
 
-static bool is_excepted(uint32_t handle, const uint8_t *except, uint32_t count) {
-    for (uint32_t i = 0; i < count; i++) {
-        uint32_t other;
-        memcpy(&other, except + 4 * (size_t)i, 4);
-        if (other == handle) return true;
-    }
-    return false;
-}
-
-/* The recipients without those at `except`. false: no memory, or too much. */
+/* The recipients without those at `except`, in slot order. false: no memory, or too much. */
 static bool set_recipients(struct call *call, ramp_event *event, const uint8_t *except, uint32_t count) {
     struct room *room = call->room;
     ramp_connection **to = batch_room(&call->batch, (room->member_count + 1) * sizeof(ramp_connection *));
 
     if (!to) return false;
+    if (room->member_count) memcpy(to, room->members, room->member_count * sizeof(ramp_connection *));
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t handle;
+        ramp_connection *connection;
+        memcpy(&handle, except + 4 * (size_t)i, 4);
+        connection = room_member(room, handle);
+        if (connection) to[room_member_index(room, handle)] = NULL;
+    }
     for (uint32_t i = 0; i < room->member_count; i++)
-        if (!is_excepted(room->members[i]->handle, except, count)) to[event->to_count++] = room->members[i];
+        if (to[i]) to[event->to_count++] = to[i];
     event->to = to;
     return true;
 }
@@ -131,10 +136,10 @@ IMPORT(room_broadcast) {
     ramp_event *event;
     int32_t error = 0;
 
-    /* Too many to be right, and few enough that 4 times as many do not wrap around. */
-    if (except_count > LIMIT_ROOM_CONNECTIONS) return answer(values, RAMP_ARGS);
+    if (except_count > UINT32_MAX / 4) return bad_pointer();
     except = guest_slice(call->room, values[3].u32, 4 * except_count);
     if (!except) return bad_pointer();
+    if (except_count > LIMIT_ROOM_CONNECTIONS) return answer(values, RAMP_ARGS); /* more than there are */
     event = add_message(call, RAMP_EVENT_BROADCAST, payload, values[2].u32, &error);
     if (event && except_count > 0 && !set_recipients(call, event, except, except_count)) {
         batch_drop_last(&call->batch);
@@ -169,9 +174,9 @@ IMPORT(conn_close) {
     ramp_event *event;
 
     if (!connection) return answer(values, RAMP_GONE);
+    if (reason.size > 123) return answer(values, RAMP_TOO_BIG); /* RFC 6455 section 5.5 */
     if (!is_close_code(values[1].u32) || !utf8_valid(reason.data, reason.size))
         return answer(values, RAMP_ARGS);
-    if (reason.size > 123) return answer(values, RAMP_TOO_BIG); /* RFC 6455 section 5.5 */
     event = batch_add(&call->batch, RAMP_EVENT_CLOSE);
     if (!event) return answer(values, RAMP_LIMIT);
     if (!batch_copy(&call->batch, reason.data, reason.size, &event->payload)) {
@@ -252,7 +257,7 @@ IMPORT(state_save) {
 IMPORT(kv_get) {
     IMPORT_IN_HANDLER();
     IMPORT_BYTES(key, 1);
-    IMPORT_BYTES(out, 3);
+    IMPORT_OUT(3);
     if (values[0].u32 > 1) return answer(values, RAMP_ARGS);
     return answer(values, check_read(key));
 }
@@ -260,7 +265,7 @@ IMPORT(kv_get) {
 IMPORT(db_get) {
     IMPORT_IN_HANDLER();
     IMPORT_BYTES(key, 0);
-    IMPORT_BYTES(out, 2);
+    IMPORT_OUT(2);
     return answer(values, check_read(key));
 }
 
@@ -268,7 +273,7 @@ IMPORT(db_list) {
     IMPORT_IN_HANDLER();
     IMPORT_BYTES(prefix, 0);
     IMPORT_BYTES(after, 2);
-    IMPORT_BYTES(out, 5);
+    IMPORT_OUT(5);
     if (prefix.size > LIMIT_KEY_SIZE || after.size > LIMIT_KEY_SIZE) return answer(values, RAMP_TOO_BIG);
     if (values[4].u32 == 0) return answer(values, RAMP_ARGS);
     return answer(values, RAMP_UNAVAILABLE);
@@ -276,7 +281,7 @@ IMPORT(db_list) {
 
 IMPORT(http_fetch) {
     IMPORT_IN_HANDLER();
-    IMPORT_BYTES(out, 1);
+    IMPORT_OUT(1);
     const uint8_t *request = guest_slice(call->room, values[0].u32, 40);
     uint32_t words[10];
 
@@ -409,6 +414,7 @@ IMPORT(http_respond) {
 
 IMPORT(room_info) {
     IMPORT_IN_HANDLER();
+    IMPORT_OUT(1);
     struct room *room = call->room;
     ramp_bytes text;
 
@@ -418,22 +424,21 @@ IMPORT(room_info) {
     case 2: text = (ramp_bytes){room->module->id_text, 2 * RAMP_MODULE_ID_SIZE}; break;
     default: return answer(values, RAMP_ARGS);
     }
-    return give(call, values, text, values[1].u32, values[2].u32);
+    return give(call, values, text, out, cap);
 }
 
 IMPORT(room_conns) {
     IMPORT_IN_HANDLER();
+    IMPORT_OUT(0);
     struct room *room = call->room;
     uint32_t size = 4 * room->member_count;
     char *handles = call_text(call, size);
-    struct engine_trap *trap;
 
     if (size && !handles) return answer(values, RAMP_LIMIT);
     for (uint32_t i = 0; i < room->member_count; i++)
         memcpy(handles + 4 * (size_t)i, &room->members[i]->handle, 4);
-    trap = give(call, values, (ramp_bytes){handles, size}, values[0].u32, values[1].u32);
-    if (!trap) values[0].i32 = (int32_t)room->member_count;
-    return trap;
+    give(call, values, (ramp_bytes){handles, size}, out, cap);
+    return answer(values, (int32_t)room->member_count);
 }
 
 /* The connection that conn_info may describe: a member, the one that leaves now, or the requester. */
@@ -480,7 +485,7 @@ static int32_t query_value(struct call *call, ramp_bytes query, ramp_bytes name,
         equals = memchr(at, '=', (size_t)(stop - at));
         if (!equals) equals = stop;
         size = query_decode(at, (size_t)(equals - at), text);
-        if (size == name.size && memcmp(text, name.data, size) == 0) {
+        if (at < stop && size == name.size && memcmp(text, name.data, size) == 0) {
             const char *value = equals < stop ? equals + 1 : stop;
             size = query_decode(value, (size_t)(stop - value), text);
             *ret_value = (ramp_bytes){text, size};
@@ -494,12 +499,11 @@ static int32_t query_value(struct call *call, ramp_bytes query, ramp_bytes name,
 IMPORT(conn_info) {
     IMPORT_IN_HANDLER();
     IMPORT_BYTES(name, 2);
+    IMPORT_OUT(4);
     const ramp_connection *connection = describable(call, values[0].u32);
-    uint32_t out = values[4].u32, cap = values[5].u32;
     ramp_bytes value = {0};
     int32_t error = RAMP_OK;
 
-    if (!guest_slice(call->room, out, cap)) return bad_pointer();
     if (values[1].u32 > 5) return answer(values, RAMP_ARGS);
     if (!connection) return answer(values, RAMP_GONE);
     switch (values[1].u32) {
@@ -524,18 +528,21 @@ IMPORT(conn_info) {
 IMPORT(env_get) {
     IMPORT_IN_HANDLER();
     IMPORT_BYTES(name, 0);
+    IMPORT_OUT(2);
     ramp_bytes lines = call->room->service->env;
     const char *at = lines.data, *end = lines.size ? at + lines.size : at;
 
-    if (!guest_slice(call->room, values[2].u32, values[3].u32)) return bad_pointer();
     while (at < end) {
         const char *stop = memchr(at, '\n', (size_t)(end - at));
         if (!stop) stop = end;
         if ((size_t)(stop - at) > name.size && memcmp(at, name.data, name.size) == 0 &&
             at[name.size] == '=') {
             const char *value = at + name.size + 1;
-            return give(call, values, (ramp_bytes){value, (size_t)(stop - value)}, values[2].u32,
-                        values[3].u32);
+            size_t size = (size_t)(stop - value);
+            char *copy = call_text(call, size); /* a new version may change the environment meanwhile */
+            if (size && !copy) return answer(values, RAMP_LIMIT);
+            if (size) memcpy(copy, value, size);
+            return give(call, values, (ramp_bytes){copy, size}, out, cap);
         }
         at = stop + 1;
     }
@@ -583,8 +590,9 @@ IMPORT(random) {
     return NULL;
 }
 
-/* Lines beyond what a service may write in a second are counted, and told of when the second is over. */
-static bool log_is_due(struct service *service) {
+/* Lines beyond what a call, or a service in a second, may write are counted, and told of in a later second. */
+static bool log_is_due(struct call *call) {
+    struct service *service = call->room->service;
     ramp_host *host = service->host;
     uint64_t second = host->now_ns / 1000000000u;
 
@@ -594,10 +602,11 @@ static bool log_is_due(struct service *service) {
         service->log_second = second;
         service->log_count = service->log_dropped = 0;
     }
-    if (service->log_count >= LIMIT_LOG_LINES_PER_S) {
+    if (call->log_count >= LIMIT_LOG_LINES || service->log_count >= LIMIT_LOG_LINES_PER_S) {
         service->log_dropped++;
         return false;
     }
+    call->log_count++;
     service->log_count++;
     return true;
 }
@@ -614,20 +623,25 @@ IMPORT(log) {
                           .call = ramp_call_name(call->kind),
                           .text = text,
                           .by_module = true};
+    char *clean = NULL;
 
-    if (!options->on_log || ++call->log_count > LIMIT_LOG_LINES || !log_is_due(room->service)) return NULL;
-    if (line.text.size > LIMIT_LOG_LINE) line.text.size = LIMIT_LOG_LINE;
+    if (!options->on_log || !log_is_due(call)) return NULL;
+    if (text.size > LIMIT_LOG_LINE || !utf8_valid(text.data, text.size)) {
+        clean = mem_alloc(LIMIT_LOG_LINE);
+        if (!clean) return NULL;
+        line.text = (ramp_bytes){clean, utf8_clean(clean, LIMIT_LOG_LINE, text.data, text.size)};
+    }
     options->on_log(options->context, &line);
+    mem_free(clean);
     return NULL;
 }
 
 IMPORT(panic) {
     IMPORT_CALL();
     IMPORT_BYTES(text, 0);
-    size_t size = text.size < LIMIT_PANIC_SIZE ? text.size : LIMIT_PANIC_SIZE;
+    size_t size = utf8_clean(call->message, LIMIT_PANIC_SIZE, text.data, text.size);
 
     call->status = RAMP_PANICKED;
-    if (size) memcpy(call->message, text.data, size);
     call->message[size] = '\0';
     return engine_trap_new("panic");
 }

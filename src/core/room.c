@@ -217,9 +217,8 @@ static uint32_t member_slot(const ramp_connection *connection) {
     return connection->handle & (SLOTS_MAX - 1);
 }
 
-/* Where a slot is, or would be, in the members. */
-static uint32_t room_member_index(const struct room *room, uint32_t slot) {
-    uint32_t low = 0, high = room->member_count;
+uint32_t room_member_index(const struct room *room, uint32_t handle) {
+    uint32_t low = 0, high = room->member_count, slot = handle & (SLOTS_MAX - 1);
 
     while (low < high) {
         uint32_t middle = (low + high) / 2;
@@ -248,7 +247,7 @@ static bool room_add_member(struct room *room, ramp_connection *connection) {
     room->slots[slot].generation++;
     connection->handle = (uint32_t)room->slots[slot].generation << SLOT_BITS | slot;
     connection->state = CONNECTION_MEMBER;
-    at = room_member_index(room, slot);
+    at = room_member_index(room, connection->handle);
     memmove(room->members + at + 1, room->members + at,
             (room->member_count - at) * sizeof(*room->members));
     room->members[at] = connection;
@@ -257,7 +256,7 @@ static bool room_add_member(struct room *room, ramp_connection *connection) {
 }
 
 static void room_remove_member(struct room *room, const ramp_connection *connection) {
-    uint32_t at = room_member_index(room, member_slot(connection));
+    uint32_t at = room_member_index(room, connection->handle);
 
     assert(at < room->member_count && room->members[at] == connection);
     room->member_count--;

@@ -87,5 +87,7 @@ void room_close_members(struct room *room, uint16_t code, const char *reason);
 
 /* The connection of a handle, if it may be sent to; NULL: GONE or invalid. */
 ramp_connection *room_member(const struct room *room, uint32_t handle);
+/* Where a handle's slot is, or would be, in the members. */
+uint32_t room_member_index(const struct room *room, uint32_t handle);
 
 #endif
