@@ -1,0 +1,19 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# library_only.sh SOURCE BUILD ENGINE -- libramp builds alone, where neither pkg-config nor OpenSSL
+# can be found and no Python is asked for, and an installed tree holds just the library.
+set -eu
+source=$1 build=$2/library-only engine=$3
+rm -rf "$build"
+cmake -S "$source" -B "$build" -G Ninja -DCMAKE_BUILD_TYPE=RelWithDebInfo -DRAMP_LIBRARY_ONLY=ON \
+    -DRAMP_TESTS=OFF -DRAMP_ENGINE_DIR="$engine" -DCMAKE_DISABLE_FIND_PACKAGE_PkgConfig=ON \
+    -DCMAKE_DISABLE_FIND_PACKAGE_OpenSSL=ON -DCMAKE_DISABLE_FIND_PACKAGE_Python3=ON >/dev/null
+cmake --build "$build" -j2 >/dev/null
+cmake --install "$build" --prefix "$build/prefix" >/dev/null
+installed=$(cd "$build/prefix" && find . -type f | sed 's/libramp\.so\..*/libramp.so/; s/.*\///' | sort | tr '\n' ' ')
+if [ "$installed" != "driver.h libramp.a libramp.so ramp.h ramp.pc " ]; then
+    echo "library_only: installed $installed"
+    exit 1
+fi
+echo "library_only: $installed"
+rm -rf "$build"
