@@ -52,6 +52,8 @@ struct engine_options {
     /* The suspending import: polled once when the guest reaches it, then at each engine_resume(), until
      * it returns true with the import's result. `context` is the instance's. */
     bool (*wait)(void *context, uint32_t out, uint32_t cap, int32_t *ret_result);
+    /* Called once before that; what it returns ends the call. May be NULL. */
+    struct engine_trap *(*wait_check)(void *context, uint32_t out, uint32_t cap);
     /* The epoch deadline of a running call has passed: called on the guest's stack, so keep it small.
      * ENGINE_YIELD is only honoured on the yieldable path. */
     enum engine_verdict (*on_epoch)(void *context);
