@@ -211,11 +211,14 @@ static bool is_place(const char *text) {
 /* Splits a panic's text "message\nfile:line:col". A place in a library is not where the user looks. */
 static void call_split_panic(struct call *call) {
     char *place = strrchr(call->message, '\n');
+    size_t size;
 
     if (!place || !is_place(place + 1)) return;
     *place++ = '\0';
-    if (*place && strncmp(place, "~lib/", 5) != 0 && strncmp(place, "__ramp", 6) != 0)
-        snprintf(call->where, sizeof(call->where), "%s", place);
+    size = strlen(place);
+    if (size > 0 && size < sizeof(call->where) && *place != ':' && strncmp(place, "~lib/", 5) != 0 &&
+        strncmp(place, "__ramp", 6) != 0)
+        memcpy(call->where, place, size + 1);
 }
 
 static void call_read_failure(struct call *call) {

@@ -76,7 +76,8 @@ void call_fail(struct call *call, ramp_status status, const char *message);
 struct engine_import;
 extern const struct engine_import hostcall_imports[];
 extern const size_t hostcall_import_count;
-/* See engine_options.wait. */
+/* See engine_options.wait and .wait_check. */
+struct engine_trap *hostcall_wait_check(void *context, uint32_t out, uint32_t cap);
 bool hostcall_wait(void *context, uint32_t out, uint32_t cap, int32_t *ret_result);
 extern const char *const guest_export_names[EXPORT_COUNT];
 /* Called on the guest's stack. */

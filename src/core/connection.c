@@ -22,6 +22,7 @@ ramp_connection *connection_new(struct room *room, const ramp_bytes parts[PART_C
     connection = mem_zalloc(sizeof(*connection) + size);
     if (!connection) return NULL;
     connection->room = room;
+    list_init(&connection->in_full);
     for (size_t i = 0; i < PART_COUNT; i++) {
         if (parts[i].size) memcpy(connection->text + at, parts[i].data, parts[i].size);
         at += parts[i].size;
@@ -32,6 +33,7 @@ ramp_connection *connection_new(struct room *room, const ramp_bytes parts[PART_C
 }
 
 void connection_free(ramp_connection *connection) {
+    if (connection) list_remove(&connection->in_full);
     mem_free(connection);
 }
 
@@ -87,20 +89,17 @@ static struct room *room_for_call(ramp_host *host, const char *service_name, con
     return room;
 }
 
-/* Closes a connection with the same id and owner; its leave goes ahead of the new join. */
-static bool connection_replace(ramp_connection *old) {
+/* The old connection of an id whose new one is queued, behind the old one's leave. */
+static void connection_replace(ramp_connection *old, ramp_connection *connection) {
     struct room *room = old->room;
-    ramp_host *host = room->service->host;
-    struct inbox_entry leave = {.kind = RAMP_CALL_LEAVE, .code = 4409, .connection = old};
 
-    if (!room_enqueue(room, &leave, NULL, 0)) return false;
     map_remove(&room->connections, old->text, strlen(old->text));
+    /* There was room for the old one, so this needs no memory. */
+    if (!map_put(&room->connections, connection->text, strlen(connection->text), connection))
+        assert(!"a map that does not grow needs no memory");
     old->never_joined = old->state == CONNECTION_JOINING;
     old->state = CONNECTION_LEAVING;
     old->replaced = true;
-    host->options.on_close(host->options.context, old, 4409, "replaced by a newer connection");
-    old->data = NULL;
-    return true;
 }
 
 ramp_status ramp_join(ramp_host *host, const char *service, const char *room_id,
@@ -110,6 +109,7 @@ ramp_status ramp_join(ramp_host *host, const char *service, const char *room_id,
     ramp_error *error = reterr ? reterr : &local;
     struct room *room;
     ramp_connection *old, *connection = NULL;
+    struct inbox_entry *leave = NULL;
 
     if (!options->id || !id_is_valid(options->id, LIMIT_CONNECTION_ID, false))
         return error_set(error, RAMP_ARGS,
@@ -137,19 +137,31 @@ ramp_status ramp_join(ramp_host *host, const char *service, const char *room_id,
     connection->data = options->data;
     connection->owner = options->owner;
     connection->state = CONNECTION_JOINING;
-    if (old && !connection_replace(old)) goto no_memory;
-    if (!map_put(&room->connections, connection->text, strlen(connection->text), connection))
+    if (!old && !map_put(&room->connections, connection->text, strlen(connection->text), connection))
         goto no_memory;
+    if (old) {
+        leave = inbox_push(&room->inbox, &host->chunks,
+                           &(struct inbox_entry){
+                               .kind = RAMP_CALL_LEAVE, .code = 4409, .connection = old},
+                           NULL, 0);
+        if (!leave) goto no_memory;
+    }
     if (!room_enqueue(room,
                       &(struct inbox_entry){
                           .kind = RAMP_CALL_JOIN, .connection = connection, .tag = options->tag},
                       NULL, 0)) {
-        map_remove(&room->connections, connection->text, strlen(connection->text));
+        if (!old) map_remove(&room->connections, connection->text, strlen(connection->text));
+        else room_forget_entry(room, leave);
         goto no_memory;
     }
     room->request_count++;
     host->connection_count++;
     *ret_connection = connection;
+    if (old) { /* the last thing here: on_close may call us */
+        connection_replace(old, connection);
+        host->options.on_close(host->options.context, old, 4409, "replaced by a newer connection");
+        old->data = NULL;
+    }
     return RAMP_OK;
 
 no_memory:
@@ -167,9 +179,14 @@ ramp_status ramp_message(ramp_connection *connection, ramp_bytes payload, bool b
     if (payload.size > LIMIT_MESSAGE_SIZE) return RAMP_TOO_BIG;
     if (connection->queued_count > 0 &&
         (connection->queued_count >= LIMIT_INBOX_MESSAGES ||
-         connection->queued_size + payload.size > LIMIT_INBOX_BYTES ||
-         room->inbox.size + payload.size > LIMIT_ROOM_INBOX_BYTES)) {
+         connection->queued_size + payload.size > LIMIT_INBOX_BYTES)) {
         connection->was_busy = true;
+        return RAMP_BUSY;
+    }
+    if (room->inbox.size > 0 && room->inbox.size + payload.size > LIMIT_ROOM_INBOX_BYTES) {
+        connection->was_busy = true;
+        list_remove(&connection->in_full);
+        list_push_back(&room->full, &connection->in_full);
         return RAMP_BUSY;
     }
     if (!room_enqueue(room, &head, &payload, 1)) return RAMP_NO_MEMORY;
@@ -179,10 +196,14 @@ ramp_status ramp_message(ramp_connection *connection, ramp_bytes payload, bool b
 }
 
 void connection_dequeued(ramp_connection *connection, uint32_t size) {
-    ramp_host *host = connection->room->service->host;
-
     connection->queued_count--;
     connection->queued_size -= size;
+    if (list_empty(&connection->in_full)) connection_tell_ready(connection);
+}
+
+void connection_tell_ready(ramp_connection *connection) {
+    ramp_host *host = connection->room->service->host;
+
     if (!connection->was_busy || connection->queued_count > LIMIT_INBOX_MESSAGES / 2 ||
         connection->queued_size > LIMIT_INBOX_BYTES / 2)
         return;
@@ -197,15 +218,13 @@ void ramp_leave(ramp_connection *connection, uint16_t code, void *tag) {
         .kind = RAMP_CALL_LEAVE, .code = code, .connection = connection, .tag = tag};
 
     if (connection->state >= CONNECTION_LEAVING) return;
-    if (!room_enqueue(room, &head, NULL, 0)) {
-        /* Leaves have reserved places: without memory for 40 bytes the host itself is lost. */
-        assert(!"no memory for a leave");
-        return;
-    }
     connection->never_joined = connection->state == CONNECTION_JOINING;
     connection->state = CONNECTION_LEAVING;
     connection->data = NULL;
     map_remove(&room->connections, connection->text, strlen(connection->text));
+    if (room_enqueue(room, &head, NULL, 0)) return;
+    inbox_push_spare(&room->inbox, &connection->leave, &head);
+    room_enqueued(room);
 }
 
 void ramp_backpressure(ramp_connection *connection, bool drained) {
@@ -226,8 +245,10 @@ ramp_status ramp_open(ramp_host *host, const char *service, const char *room_id,
     struct room *room = room_for_call(host, service, room_id, error);
 
     if (!room) return error->status;
-    if (!room_enqueue(room, &(struct inbox_entry){.kind = RAMP_CALL_OPEN, .tag = tag}, NULL, 0))
+    if (!room_enqueue(room, &(struct inbox_entry){.kind = RAMP_CALL_OPEN, .tag = tag}, NULL, 0)) {
+        room_end_if_unused(room);
         return error_set(error, RAMP_NO_MEMORY, "no memory to open a room");
+    }
     room->request_count++;
     return RAMP_OK;
 }

@@ -9,6 +9,9 @@
 
 #include <ramp/ramp.h>
 
+#include "base/list.h"
+#include "core/inbox.h"
+
 struct room;
 
 enum connection_state {
@@ -33,7 +36,10 @@ struct ramp_connection {
     bool was_busy;       /* the embedder waits for on_ready */
     bool is_slow;        /* on_backpressure is queued or was called, and it has not drained */
     bool replaced;       /* the host has closed it: on_close was called */
-    bool never_joined;   /* it left before its join was dispatched */
+    bool never_joined;   /* it left before its join was dispatched, or its room failed meanwhile: its
+                            leave is not for the module */
+    struct list in_full; /* room->full: it waits for the room's inbox, not for its own part of it */
+    struct inbox_spare leave; /* a leave cannot fail */
     uint32_t ends[PART_COUNT]; /* where each part ends in `text` */
     char text[];
 };
@@ -46,5 +52,7 @@ void connection_free(ramp_connection *connection);
 bool lines_value(ramp_bytes lines, ramp_bytes name, ramp_bytes *ret_value);
 /* The connection has taken an entry out of its room's inbox. */
 void connection_dequeued(ramp_connection *connection, uint32_t size);
+/* Tells the embedder that the connection takes messages again, if it does and the embedder waits for it. */
+void connection_tell_ready(ramp_connection *connection);
 
 #endif

@@ -90,6 +90,7 @@ static ramp_status host_make_engine(ramp_host *host, ramp_error *reterr) {
                                      .imports = hostcall_imports,
                                      .import_count = hostcall_import_count,
                                      .wait = hostcall_wait,
+                                     .wait_check = hostcall_wait_check,
                                      .on_epoch = call_on_epoch,
                                      .slots_max = host->options.rooms_max,
                                      .stacks_max = host->options.stacks_max,
@@ -171,9 +172,11 @@ static void host_fire_timers(ramp_host *host) {
         if (timers->next_ns > host->now_ns) break;
         if (!timers_due(timers, &host->timers, host->now_ns, &id, &entry[1])) continue;
         memcpy(&entry[0], &id, 4);
-        if (!room_enqueue(room, &(struct inbox_entry){.kind = RAMP_CALL_TIMER},
-                          &(ramp_bytes){entry, sizeof(entry)}, 1))
-            host_log(host, 3, room->service->name, room->id, "no memory for a timer's call");
+        if (room_enqueue(room, &(struct inbox_entry){.kind = RAMP_CALL_TIMER},
+                         &(ramp_bytes){entry, sizeof(entry)}, 1))
+            continue;
+        host_log(host, 3, room->service->name, room->id, "no memory for a timer's call");
+        timers_postpone(timers, &host->timers, id, host->now_ns + LIMIT_TIMER_MS_MIN * 1000000u);
     }
 }
 

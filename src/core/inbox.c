@@ -3,7 +3,6 @@
 #include "core/inbox.h"
 
 #include <assert.h>
-#include <stdalign.h>
 #include <string.h>
 
 #include "base/mem.h"
@@ -18,6 +17,9 @@ struct inbox_chunk {
     size_t head, tail, capacity;
     alignas(16) unsigned char bytes[];
 };
+
+static_assert(sizeof(struct inbox_spare) >= sizeof(struct inbox_chunk) + sizeof(struct inbox_entry),
+              "a spare is a chunk with one entry");
 
 static size_t entry_size(size_t payload_size) {
     return (sizeof(struct inbox_entry) + payload_size + 15) & ~(size_t)15;
@@ -41,6 +43,7 @@ static struct inbox_chunk *chunk_take(struct inbox_pool *pool, size_t size) {
 }
 
 static void chunk_return(struct inbox_pool *pool, struct inbox_chunk *chunk) {
+    if (chunk->capacity < CHUNK_SIZE) return; /* a spare: somebody else's */
     if (chunk->capacity != CHUNK_SIZE || pool->free_count >= CHUNKS_KEPT_MAX) {
         mem_free(chunk);
         return;
@@ -59,6 +62,12 @@ void inbox_pool_done(struct inbox_pool *pool) {
     pool->free_count = 0;
 }
 
+static void inbox_append(struct inbox *inbox, struct inbox_chunk *chunk) {
+    if (inbox->last) inbox->last->next = chunk;
+    else inbox->first = chunk;
+    inbox->last = chunk;
+}
+
 struct inbox_entry *inbox_push(struct inbox *inbox, struct inbox_pool *pool,
                                const struct inbox_entry *head, const ramp_bytes *parts,
                                size_t part_count) {
@@ -71,9 +80,7 @@ struct inbox_entry *inbox_push(struct inbox *inbox, struct inbox_pool *pool,
     if (!chunk || chunk->capacity - chunk->tail < size) {
         chunk = chunk_take(pool, size);
         if (!chunk) return NULL;
-        if (inbox->last) inbox->last->next = chunk;
-        else inbox->first = chunk;
-        inbox->last = chunk;
+        inbox_append(inbox, chunk);
     }
     entry = (struct inbox_entry *)(void *)(chunk->bytes + chunk->tail);
     *entry = *head;
@@ -86,6 +93,16 @@ struct inbox_entry *inbox_push(struct inbox *inbox, struct inbox_pool *pool,
     inbox->count++;
     inbox->size += payload_size;
     return entry;
+}
+
+void inbox_push_spare(struct inbox *inbox, struct inbox_spare *spare, const struct inbox_entry *head) {
+    struct inbox_chunk *chunk = (struct inbox_chunk *)(void *)spare->bytes;
+    size_t size = sizeof(spare->bytes) - sizeof(*chunk);
+
+    *chunk = (struct inbox_chunk){.tail = size, .capacity = size};
+    memcpy(chunk->bytes, head, sizeof(*head));
+    inbox_append(inbox, chunk);
+    inbox->count++;
 }
 
 struct inbox_entry *inbox_front(const struct inbox *inbox) {

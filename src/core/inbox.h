@@ -12,6 +12,8 @@
 #ifndef CORE_INBOX_H
 #define CORE_INBOX_H
 
+#include <stdalign.h>
+
 #include <ramp/ramp.h>
 
 struct inbox_chunk;
@@ -22,6 +24,11 @@ struct inbox_pool {
     size_t free_count;
 };
 void inbox_pool_done(struct inbox_pool *pool);
+
+/* Room for one entry without payload, for what may not fail. Lives until its entry has been popped. */
+struct inbox_spare {
+    alignas(16) unsigned char bytes[64];
+};
 
 struct inbox_entry {
     uint8_t kind;   /* ramp_call_kind */
@@ -43,6 +50,8 @@ struct inbox {
 struct inbox_entry *inbox_push(struct inbox *inbox, struct inbox_pool *pool,
                                const struct inbox_entry *head, const ramp_bytes *parts,
                                size_t part_count);
+/* The same without a payload and without failing. */
+void inbox_push_spare(struct inbox *inbox, struct inbox_spare *spare, const struct inbox_entry *head);
 struct inbox_entry *inbox_front(const struct inbox *inbox); /* NULL: empty */
 void inbox_pop(struct inbox *inbox, struct inbox_pool *pool);
 /* The entry after `entry`; NULL: it is the last. */

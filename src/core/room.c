@@ -50,6 +50,7 @@ struct room *room_get(struct service *service, const char *id, ramp_error *reter
     list_init(&room->in_run);
     list_init(&room->in_module);
     list_init(&room->in_idle);
+    list_init(&room->full);
     if (!map_put(&service->rooms, room->id, size, room)) goto fail;
     host->room_count++;
     return room;
@@ -121,11 +122,13 @@ void room_free(struct room *room) {
     room->call = NULL;
     room_close_instance(room);
     while (room->inbox.count > 0) {
-        struct inbox_entry *entry = inbox_front(&room->inbox);
-        if (entry->kind == RAMP_CALL_REQUEST) connection_free(entry->connection);
-        else if (entry->kind == RAMP_CALL_LEAVE && entry->connection) /* no longer in the map */
-            room_forget_connection(entry->connection);
+        const struct inbox_entry *entry = inbox_front(&room->inbox);
+        ramp_connection *connection = entry->connection;
+        uint8_t kind = entry->kind;
         inbox_pop(&room->inbox, &host->chunks);
+        if (kind == RAMP_CALL_REQUEST) connection_free(connection);
+        else if (kind == RAMP_CALL_LEAVE && connection) /* no longer in the map */
+            room_forget_connection(connection);
     }
     room->member_count = 0; /* members that have not left yet are in the map */
     for (struct map_entry *entry; (entry = map_next(&room->connections, &index));)
@@ -161,10 +164,27 @@ void room_make_ready(struct room *room) {
 bool room_enqueue(struct room *room, const struct inbox_entry *head, const ramp_bytes *parts,
                   size_t part_count) {
     if (!inbox_push(&room->inbox, &room->service->host->chunks, head, parts, part_count)) return false;
+    room_enqueued(room);
+    return true;
+}
+
+void room_enqueued(struct room *room) {
     list_remove(&room->in_idle);
     room_update_pin(room);
     room_make_ready(room);
-    return true;
+}
+
+void room_forget_entry(struct room *room, struct inbox_entry *entry) {
+    entry->kind = RAMP_CALL_BACKPRESSURE; /* of a connection that has gone: not even reported */
+    entry->connection = NULL;
+    room_enqueued(room);
+}
+
+/* An entry has been taken out: those who found the inbox full may try again. */
+static void room_dequeued(struct room *room) {
+    if (room->inbox.size > LIMIT_ROOM_INBOX_BYTES / 2) return;
+    for (struct list *node; (node = list_pop_front(&room->full));)
+        connection_tell_ready(list_item(node, ramp_connection, in_full));
 }
 
 void room_attach(struct room *room, struct module *module) {
@@ -282,10 +302,14 @@ void room_close_members(struct room *room, uint16_t code, const char *reason) {
         ramp_connection *connection = room->members[room->member_count - 1];
         room_remove_member(room, connection);
         room_free_slot(room, connection);
-        if (connection->state == CONNECTION_MEMBER) {
-            map_remove(&room->connections, connection->text, strlen(connection->text));
-            host->options.on_close(host->options.context, connection, code, reason);
+        connection->handle = 0;
+        if (connection->state != CONNECTION_MEMBER) { /* its leave is queued, and frees it */
+            connection->never_joined = true;
+            continue;
         }
+        connection->state = CONNECTION_LEAVING;
+        map_remove(&room->connections, connection->text, strlen(connection->text));
+        host->options.on_close(host->options.context, connection, code, reason);
         room_orphan_entries(room, connection);
         room_forget_connection(connection);
     }
@@ -299,18 +323,19 @@ static void room_settle_front(struct room *room, ramp_status status, const char 
     ramp_host *host = room->service->host;
     struct inbox_entry *entry = inbox_front(&room->inbox);
     ramp_connection *connection = entry->connection;
+    uint8_t kind = entry->kind;
     ramp_outcome outcome = {.tag = entry->tag,
-                            .call = (ramp_call_kind)entry->kind,
+                            .call = (ramp_call_kind)kind,
                             .state = status ? RAMP_CALL_FAILED : RAMP_CALL_DONE,
                             .service = room->service->name,
                             .room = room->id,
-                            .connection = entry->kind == RAMP_CALL_REQUEST ? NULL : connection,
+                            .connection = kind == RAMP_CALL_REQUEST ? NULL : connection,
                             .joined = connection && connection->handle != 0,
                             .status = status,
                             .message = message,
                             .where = where};
 
-    switch (entry->kind) {
+    switch (kind) {
     case RAMP_CALL_JOIN:
     case RAMP_CALL_OPEN:
     case RAMP_CALL_REQUEST: room->request_count--; break;
@@ -319,12 +344,13 @@ static void room_settle_front(struct room *room, ramp_status status, const char 
         break;
     default: break;
     }
-    if (entry->kind != RAMP_CALL_TIMER && entry->kind != RAMP_CALL_BACKPRESSURE) {
+    if (kind != RAMP_CALL_TIMER && kind != RAMP_CALL_BACKPRESSURE) {
         host->calls_failed += status != RAMP_OK;
         host->options.on_done(host->options.context, &outcome);
     }
     inbox_pop(&room->inbox, &host->chunks);
-    if (entry->kind == RAMP_CALL_REQUEST) connection_free(connection);
+    if (kind == RAMP_CALL_REQUEST) connection_free(connection);
+    room_dequeued(room);
 }
 
 /* A join that will not happen: its connection goes with it. */
@@ -333,9 +359,12 @@ static void room_refuse_join(struct room *room, ramp_status status, const char *
     ramp_connection *connection = inbox_front(&room->inbox)->connection;
     bool left = connection->state != CONNECTION_JOINING;
 
+    if (!left) { /* before on_done, which may let the same id join again */
+        connection->state = CONNECTION_LEAVING;
+        map_remove(&room->connections, connection->text, strlen(connection->text));
+    }
     room_settle_front(room, status, message, where);
     if (left) return; /* its leave is queued, and frees it */
-    map_remove(&room->connections, connection->text, strlen(connection->text));
     room_orphan_entries(room, connection);
     room_forget_connection(connection);
 }
@@ -361,9 +390,11 @@ static void room_refuse_front(struct room *room, ramp_status status, const char 
 }
 
 void room_fail_queued(struct room *room, const ramp_error *error) {
-    while (room->inbox.count > 0) room_refuse_front(room, error->status, error->message, "");
+    /* Only what is there now: on_done may queue more. */
+    for (uint32_t left = room->inbox.count; left > 0; left--)
+        room_refuse_front(room, error->status, error->message, "");
     room_update_pin(room);
-    if (room->member_count == 0 && !room->instance) room_free(room);
+    if (room->inbox.count == 0 && room->member_count == 0 && !room->instance) room_free(room);
 }
 
 /* An entry that needs no module: its connection has gone, or left before its join was dispatched. */
@@ -385,6 +416,10 @@ static bool room_drop_dead_front(struct room *room) {
         if (connection && !connection->never_joined) return false;
         room_settle_front(room, RAMP_GONE, "the connection has gone", "");
         return true;
+    case RAMP_CALL_TIMER:
+        if (room->is_open) return false;
+        room_settle_front(room, RAMP_OK, "", ""); /* timers ended with their instance */
+        return true;
     default: return false;
     }
 }
@@ -397,13 +432,13 @@ static void room_open_failed(struct room *room, ramp_status status, const char *
     bool overloaded = status == RAMP_UNAVAILABLE || status == RAMP_NO_MEMORY;
 
     room_close_instance(room);
-    room_close_members(room, overloaded ? 1013 : 1011,
-                       overloaded ? "overloaded" : "the room failed to open");
     room->open_reason = OPEN_FRESH;
     mem_free(room->failure);
     room->failure = NULL;
     if (room->inbox.count > 0 && !room_drop_dead_front(room))
         room_refuse_front(room, status, message, where);
+    room_close_members(room, overloaded ? 1013 : 1011,
+                       overloaded ? "overloaded" : "the room failed to open");
 }
 
 static bool room_begin_open(struct room *room) {
@@ -433,8 +468,8 @@ static bool room_begin_open(struct room *room) {
 static void room_restart(struct room *room) {
     room->restart_due = false;
     if (room->module == room->service->module || !room->service->module) return;
+    if (room->is_open || room->open_reason != OPEN_FRESH) room->open_reason = OPEN_VERSION;
     room_close_instance(room);
-    room->open_reason = OPEN_VERSION;
     mem_free(room->failure);
     room->failure = NULL;
     room_set_module(room, room->service->module);
@@ -553,6 +588,7 @@ static enum next room_next(struct room *room) {
                 service_want(room->service, room);
                 if (!room->module) return NEXT_NOTHING; /* parked */
             }
+            table_keep(room->service->host, room->module);
             list_remove(&room->in_run);
             if (room_begin_open(room)) return NEXT_CALL;
             continue;
@@ -615,6 +651,7 @@ static void room_finish_entry(struct room *room, const struct call *call) {
     uint32_t size = entry->size;
 
     inbox_pop(&room->inbox, &host->chunks);
+    room_dequeued(room);
     switch (call->kind) {
     case RAMP_CALL_MESSAGE: connection_dequeued(connection, size); break;
     case RAMP_CALL_JOIN: room->request_count--; break;
@@ -654,6 +691,8 @@ static void room_finish_call(struct room *room) {
                              message, call->where);
         }
         room->open_reason = OPEN_FRESH;
+    } else if (call->kind == RAMP_CALL_CLOSE) {
+        room_close_instance(room); /* however it ended, the next life begins anew */
     } else if (failed) {
         room_note_failure(room, call);
         if (!resumable) {
@@ -662,7 +701,6 @@ static void room_finish_call(struct room *room) {
         }
     }
     if (call->has_entry) room_finish_entry(room, call);
-    if (call->kind == RAMP_CALL_CLOSE) room_close_instance(room);
     room->call = NULL;
     call_free(call);
 }

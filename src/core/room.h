@@ -42,6 +42,7 @@ struct room {
     uint32_t slot_count, slot_capacity;
     ramp_connection **members;      /* in slot order */
     uint32_t member_count, member_capacity;
+    struct list full;               /* connections whose message found the inbox full */
     struct map connections;         /* id -> connection, from join until its leave is queued */
     struct timers timers;
     struct failure_note *failure;
@@ -66,6 +67,10 @@ struct room *room_find(const struct service *service, const char *id);
 /* Queues what has happened; false: no memory. */
 bool room_enqueue(struct room *room, const struct inbox_entry *head, const ramp_bytes *parts,
                   size_t part_count);
+/* Somebody has pushed into the inbox. */
+void room_enqueued(struct room *room);
+/* An entry turns into one that nobody hears of. */
+void room_forget_entry(struct room *room, struct inbox_entry *entry);
 void room_make_ready(struct room *room);
 /* Runs calls of the room until it has nothing to do, suspends, or `slice_end_ns` is reached. true: a call
  * has used up its slice. The room may be gone afterwards. */

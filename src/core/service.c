@@ -161,9 +161,11 @@ static void service_fail(struct service *service, const ramp_error *error) {
         service->until_ns = host->now_ns + LIMIT_NEGATIVE_MS * UINT64_C(1000000);
         list_push_back(&host->failed, &service->in_wait);
     }
+    service->held++; /* while its rooms go, and on_done does what it likes */
     service_report_update(service, error);
     for (struct list *node; (node = list_pop_front(&service->parked));)
         room_fail_queued(list_item(node, struct room, in_run), error);
+    service->held--;
     service_release(service);
 }
 
@@ -285,10 +287,10 @@ void service_expire(ramp_host *host) {
                   LIMIT_LOAD_MS / 1000);
         service_fail(service, &error);
     }
-    list_each(&host->table.waiting, node, following) {
-        struct service *service = list_item(node, struct service, in_wait);
+    while (!list_empty(&host->table.waiting)) {
+        struct service *service = list_item(host->table.waiting.next, struct service, in_wait);
         ramp_error error;
-        if (service->until_ns > host->now_ns) continue;
+        if (service->until_ns > host->now_ns) break;
         list_remove(&service->in_wait);
         mem_free(service->answer);
         service->answer = NULL;

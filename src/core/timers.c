@@ -155,6 +155,15 @@ bool timers_due(struct timers *timers, struct timer_queue *queue, uint64_t now_n
     return first != NULL;
 }
 
+void timers_postpone(struct timers *timers, struct timer_queue *queue, int32_t id, uint64_t due_ns) {
+    struct timer *timer = timers_find(timers, id);
+
+    assert(timer && timer->is_queued);
+    timer->is_queued = false;
+    timer->due_ns = due_ns;
+    timers_requeue(timers, queue);
+}
+
 bool timers_dispatch(struct timers *timers, struct timer_queue *queue, int32_t id, uint32_t sequence) {
     struct timer *timer = timers_find(timers, id);
 

@@ -46,6 +46,8 @@ void timers_clear(struct timers *timers, struct timer_queue *queue, int32_t id);
  * periods that are missed meanwhile collapse. false: none is due. */
 bool timers_due(struct timers *timers, struct timer_queue *queue, uint64_t now_ns, int32_t *ret_id,
                 uint32_t *ret_sequence);
+/* What timers_due() gave could not be queued: it is due again at `due_ns`. */
+void timers_postpone(struct timers *timers, struct timer_queue *queue, int32_t id, uint64_t due_ns);
 /* A queued timer comes to its turn. true: call it. false: it was cleared or set again. */
 bool timers_dispatch(struct timers *timers, struct timer_queue *queue, int32_t id, uint32_t sequence);
 struct timers *timer_queue_first(const struct timer_queue *queue); /* NULL: empty */
