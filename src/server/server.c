@@ -1,0 +1,427 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* server.c -- see server.h: the main thread, and the beginning and end of all others.
+ *
+ *   main (libuv: signals)   loader   ticker   worker 0 ... worker n-1
+ *
+ * The order of the end matters: workers stop first, then the loader (which answers what is open), then
+ * the letters that are left are read, then hosts go.
+ */
+#define _GNU_SOURCE
+#include "base/error.h"
+#include "base/limits.h"
+#include "io/sock.h"
+#include "server/datadir.h"
+#include "server/loader.h"
+#include "server/log.h"
+#include "server/ticker.h"
+#include "server/worker.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/random.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#define WORKERS_MAX 256u
+#define PATH_SIZE 1024
+
+struct server {
+    struct server_options options; /* borrows the caller's strings */
+    struct datadir datadir;
+    int listener_fds[WORKER_LISTENERS];
+    unsigned listener_count;
+    char url[SOCK_ADDRESS_MAX + 8];
+    struct loader *loader;
+    struct ticker ticker;
+    struct worker **workers;
+    ramp_host **hosts; /* of the workers, for the ticker */
+    unsigned worker_count;
+    atomic_uint client_count;
+    unsigned clients_max;
+    uint64_t seed; /* of the choice of workers */
+    atomic_bool draining;
+
+    uv_loop_t loop;
+    uv_signal_t signals[3];
+    unsigned signal_count;
+    bool has_loop;
+};
+
+/* ---- options ------------------------------------------------------------------------------- */
+
+static unsigned default_workers(void) {
+    unsigned count = uv_available_parallelism();
+    return count < WORKERS_MAX ? count : WORKERS_MAX;
+}
+
+static ramp_status options_check(struct server *server, ramp_error *reterr) {
+    struct server_options *options = &server->options;
+
+    if (!options->workers) options->workers = default_workers();
+    if (options->workers > WORKERS_MAX)
+        return error_set(reterr, RAMP_ARGS, "%u workers are too many; at most %u", options->workers,
+                         WORKERS_MAX);
+    if (!options->modules_max)
+        options->modules_max = LIMIT_MODULES > options->workers ? LIMIT_MODULES : options->workers;
+    if (options->modules_max < options->workers)
+        return error_set(reterr, RAMP_ARGS,
+                         "%u places for modules are fewer than %u workers; each needs one of its own",
+                         options->modules_max, options->workers);
+    if (!options->rooms_max) options->rooms_max = LIMIT_ROOMS;
+    if (options->rooms_max < options->workers)
+        return error_set(reterr, RAMP_ARGS, "%u rooms are fewer than %u workers", options->rooms_max,
+                         options->workers);
+    return RAMP_OK;
+}
+
+/* As many descriptors as the system lets us have, less what is not for clients. */
+static void raise_file_limit(struct server *server) {
+    struct rlimit limit;
+    rlim_t usable;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0) limit = (struct rlimit){1024, 1024};
+    if (limit.rlim_cur < limit.rlim_max) {
+        limit.rlim_cur = limit.rlim_max;
+        if (setrlimit(RLIMIT_NOFILE, &limit) != 0) getrlimit(RLIMIT_NOFILE, &limit);
+    }
+    usable = limit.rlim_cur > 10000000 ? 10000000 : limit.rlim_cur;
+    server->clients_max = usable > 2 * LIMIT_FILES_RESERVED ? (unsigned)usable - LIMIT_FILES_RESERVED
+                                                            : (unsigned)usable / 2;
+}
+
+/* ---- parts --------------------------------------------------------------------------------- */
+
+static ramp_status listen_on(struct server *server, const char *address,
+                             char ret_address[SOCK_ADDRESS_MAX], ramp_error *reterr) {
+    char message[200];
+    int fd = sock_listen(address, ret_address, message, sizeof(message));
+
+    if (fd < 0) return error_set(reterr, RAMP_IO, "%s", message);
+    server->listener_fds[server->listener_count++] = fd;
+    return RAMP_OK;
+}
+
+/* What a program on this machine would use: an address of no particular interface is no destination. */
+static void make_url(struct server *server, const char *address) {
+    const char *port = strrchr(address, ':');
+
+    if (strncmp(address, "0.0.0.0:", 8) == 0) {
+        snprintf(server->url, sizeof(server->url), "http://127.0.0.1%s", port);
+    } else if (strncmp(address, "[::]:", 5) == 0) {
+        snprintf(server->url, sizeof(server->url), "http://[::1]%s", port);
+    } else {
+        snprintf(server->url, sizeof(server->url), "http://%s", address);
+    }
+}
+
+static ramp_status open_listeners(struct server *server, ramp_error *reterr) {
+    char address[SOCK_ADDRESS_MAX], control[SOCK_ADDRESS_MAX];
+    ramp_status status = listen_on(server, server->options.listen, address, reterr);
+
+    if (status != RAMP_OK) return status;
+    make_url(server, address);
+    return server->options.control ? listen_on(server, server->options.control, control, reterr)
+                                   : RAMP_OK;
+}
+
+static void log_loader(void *context, int level, const char *service, const char *text) {
+    (void)context;
+    log_line(&(ramp_log_line){.level = level,
+                              .service = service ? service : "",
+                              .room = "",
+                              .connection = "",
+                              .call = "",
+                              .text = {text, strlen(text)}});
+}
+
+static ramp_status start_loader(struct server *server, ramp_error *reterr) {
+    char store[PATH_SIZE];
+
+    if (snprintf(store, sizeof(store), "file:%s/store", server->options.data) >= PATH_SIZE)
+        return error_set(reterr, RAMP_ARGS, "the path of the data folder is too long");
+    return loader_new(&(struct loader_options){.data = server->options.data,
+                                               .store = server->options.store ? server->options.store
+                                                                              : store,
+                                               .exe = server->options.exe,
+                                               .fast = server->options.dev,
+                                               .log = log_loader,
+                                               .context = server},
+                      &server->loader, reterr);
+}
+
+static uint32_t share(uint32_t whole, unsigned count, unsigned index) {
+    return whole / count + (index < whole % count);
+}
+
+static ramp_status make_workers(struct server *server, ramp_error *reterr) {
+    const struct server_options *options = &server->options;
+    unsigned count = options->workers;
+
+    server->workers = mem_zalloc(count * sizeof(struct worker *));
+    server->hosts = mem_zalloc(count * sizeof(ramp_host *));
+    if (!server->workers || !server->hosts)
+        return error_set(reterr, RAMP_NO_MEMORY, "no memory for %u workers", count);
+    for (unsigned i = 0; i < count; i++) {
+        ramp_status status = worker_new(
+            server, i, server->listener_fds, server->listener_count,
+            &(ramp_host_options){.size = sizeof(ramp_host_options),
+                                 .modules_max = share(options->modules_max, count, i),
+                                 .modules_bytes_max = LIMIT_MODULES_BYTES / count,
+                                 .rooms_max = share(options->rooms_max, count, i),
+                                 .memory_max = options->memory_max,
+                                 .call_cpu_ms = options->call_cpu_ms,
+                                 .room_idle_ms = options->room_idle_ms},
+            &server->workers[i], reterr);
+        if (status != RAMP_OK) return status;
+        server->hosts[i] = worker_host(server->workers[i]);
+        server->worker_count++;
+    }
+    return RAMP_OK;
+}
+
+static ramp_status start_threads(struct server *server, ramp_error *reterr) {
+    if (!ticker_start(&server->ticker, server->hosts, server->worker_count))
+        return error_set(reterr, RAMP_IO, "cannot start a thread: %s", strerror(errno));
+    for (unsigned i = 0; i < server->worker_count; i++)
+        if (!worker_start(server->workers[i]))
+            return error_set(reterr, RAMP_IO, "cannot start a thread: %s", strerror(errno));
+    return RAMP_OK;
+}
+
+/* ---- signals ------------------------------------------------------------------------------- */
+
+static void on_signal(uv_signal_t *handle, int number) {
+    struct server *server = handle->data;
+
+    if (number == SIGHUP) return; /* nothing to read again */
+    if (atomic_load(&server->draining)) _exit(1); /* somebody has lost patience */
+    server_stop(server);
+}
+
+static ramp_status open_loop(struct server *server, ramp_error *reterr) {
+    static const int numbers[] = {SIGTERM, SIGINT, SIGHUP};
+    int failed = uv_loop_init(&server->loop);
+
+    if (failed)
+        return error_set(reterr, RAMP_IO, "cannot make the main event loop: %s", uv_strerror(failed));
+    server->has_loop = true;
+    signal(SIGPIPE, SIG_IGN);
+    for (unsigned i = 0; i < 3; i++) {
+        uv_signal_t *handle = &server->signals[i];
+        uv_signal_init(&server->loop, handle);
+        server->signal_count++;
+        handle->data = server;
+        failed = uv_signal_start(handle, on_signal, numbers[i]);
+        if (failed)
+            return error_set(reterr, RAMP_IO, "cannot watch for signals: %s", uv_strerror(failed));
+        uv_unref((uv_handle_t *)handle);
+    }
+    return RAMP_OK;
+}
+
+static void close_loop(struct server *server) {
+    if (!server->has_loop) return;
+    for (unsigned i = 0; i < server->signal_count; i++)
+        uv_close((uv_handle_t *)&server->signals[i], NULL);
+    /* Handles that others have left on it must not keep us here. */
+    for (int i = 0; i < 10 && uv_loop_close(&server->loop) == UV_EBUSY; i++)
+        uv_run(&server->loop, UV_RUN_NOWAIT);
+    server->has_loop = false;
+}
+
+/* ---- life ---------------------------------------------------------------------------------- */
+
+ramp_status server_new(const struct server_options *options, struct server **ret_server,
+                       ramp_error *reterr) {
+    struct server *server = mem_zalloc(sizeof(*server));
+    ramp_status status;
+
+    if (!server) return error_set(reterr, RAMP_NO_MEMORY, "no memory for a server");
+    server->options = *options;
+    server->datadir.lock_fd = -1;
+    log_use_json(options->json_logs);
+    raise_file_limit(server);
+    if (getrandom(&server->seed, sizeof(server->seed), 0) < 0) server->seed = (uint64_t)getpid();
+    /* What costs nothing and fails often comes first; threads come last. */
+    status = options_check(server, reterr);
+    if (status == RAMP_OK) status = datadir_open(&server->datadir, options->data, reterr);
+    if (status == RAMP_OK) status = open_listeners(server, reterr);
+    if (status == RAMP_OK) status = open_loop(server, reterr);
+    if (status == RAMP_OK) status = start_loader(server, reterr);
+    if (status == RAMP_OK) status = make_workers(server, reterr);
+    if (status == RAMP_OK) status = start_threads(server, reterr);
+    if (status != RAMP_OK) {
+        server_free(server);
+        return status;
+    }
+    *ret_server = server;
+    return RAMP_OK;
+}
+
+static void begin_drain(struct server *server) {
+    if (atomic_exchange(&server->draining, true)) return;
+    for (unsigned i = 0; i < server->worker_count; i++)
+        worker_post_answer(server->workers[i], worker_begin_drain, NULL);
+}
+
+int server_run(struct server *server) {
+    /* A referenced handle keeps the loop running until server_stop(). */
+    uv_ref((uv_handle_t *)&server->signals[0]);
+    uv_run(&server->loop, UV_RUN_DEFAULT);
+    begin_drain(server);
+    for (unsigned i = 0; i < server->worker_count; i++) worker_join(server->workers[i]);
+    return 0;
+}
+
+void server_stop(struct server *server) {
+    begin_drain(server);
+    uv_stop(&server->loop);
+}
+
+static bool read_letters(struct server *server) {
+    bool any = false;
+
+    for (unsigned i = 0; i < server->worker_count; i++)
+        any = worker_run_letters(server->workers[i]) || any;
+    return any;
+}
+
+void server_free(struct server *server) {
+    if (!server) return;
+    begin_drain(server);
+    for (unsigned i = 0; i < server->worker_count; i++) worker_join(server->workers[i]);
+    loader_free(server->loader);
+    while (read_letters(server)) continue;
+    ticker_stop(&server->ticker);
+    for (unsigned i = 0; i < server->worker_count; i++) worker_free(server->workers[i]);
+    for (unsigned i = 0; i < server->listener_count; i++) close(server->listener_fds[i]);
+    close_loop(server);
+    datadir_close(&server->datadir);
+    mem_free(server->workers);
+    mem_free(server->hosts);
+    mem_free(server);
+}
+
+/* ---- what the parts ask ---------------------------------------------------------------------- */
+
+uv_loop_t *server_loop(struct server *server) {
+    return &server->loop;
+}
+
+const struct server_options *server_options(const struct server *server) {
+    return &server->options;
+}
+
+const char *server_url(const struct server *server) {
+    return server->url;
+}
+
+const char *server_token(const struct server *server) {
+    return server->datadir.token;
+}
+
+struct loader *server_loader(struct server *server) {
+    return server->loader;
+}
+
+struct ticker *server_ticker(struct server *server) {
+    return &server->ticker;
+}
+
+bool server_is_draining(const struct server *server) {
+    return atomic_load_explicit(&server->draining, memory_order_relaxed);
+}
+
+unsigned server_worker_count(const struct server *server) {
+    return server->worker_count;
+}
+
+struct worker *server_worker(struct server *server, unsigned index) {
+    return server->workers[index];
+}
+
+static uint64_t hash_text(uint64_t hash, const char *text) {
+    /* FNV-1a; the NUL is hashed, too, so that a/bc and ab/c differ. */
+    do hash = (hash ^ (uint8_t)*text) * 0x100000001b3u;
+    while (*text++);
+    return hash;
+}
+
+struct worker *server_worker_of(struct server *server, const char *service, const char *room) {
+    uint64_t hash = hash_text(hash_text(0xcbf29ce484222325u ^ server->seed, service), room);
+
+    hash = (hash ^ hash >> 32) * 0xd6e8feb86659fd93u;
+    return server->workers[(hash >> 32) % server->worker_count];
+}
+
+bool server_client_opened(struct server *server) {
+    if (atomic_fetch_add_explicit(&server->client_count, 1, memory_order_relaxed) < server->clients_max)
+        return true;
+    server_client_closed(server);
+    return false;
+}
+
+void server_client_closed(struct server *server) {
+    atomic_fetch_sub_explicit(&server->client_count, 1, memory_order_relaxed);
+}
+
+/* ---- a new version ------------------------------------------------------------------------- */
+
+struct update {
+    struct call_tag tag;
+    char service[LIMIT_SERVICE_NAME + 1];
+};
+
+static void update_log(const char *service, ramp_status status, const char *message) {
+    char text[400];
+    bool failed = status != RAMP_OK;
+
+    snprintf(text, sizeof(text), failed ? "the new version is not used: %s" : "the new version is in use%s",
+             failed ? message : "");
+    log_line(&(ramp_log_line){.level = failed ? LOG_WARNING : LOG_DEBUG,
+                              .service = service,
+                              .room = "",
+                              .connection = "",
+                              .call = ramp_call_name(RAMP_CALL_DEPLOY),
+                              .text = {text, strlen(text)}});
+}
+
+static void update_done(struct worker *worker, struct call_tag *tag, const ramp_outcome *outcome) {
+    struct update *update = list_item(tag, struct update, tag);
+
+    (void)worker;
+    if (outcome->state == RAMP_CALL_FAILED)
+        update_log(update->service, outcome->status, outcome->message);
+    mem_free(update);
+}
+
+static void update_run(struct worker *worker, void *argument) {
+    struct update *update = argument;
+    ramp_error error = {0};
+    ramp_status status = RAMP_UNAVAILABLE;
+
+    if (worker->phase != WORKER_STOPPED)
+        status = ramp_service_update(worker->host, update->service, &update->tag, &error);
+    worker->step_again = true;
+    if (status == RAMP_OK) return;
+    /* A service that this worker has never met has nothing to update. */
+    if (status != RAMP_NOT_FOUND && worker->phase != WORKER_STOPPED)
+        update_log(update->service, status, error.message);
+    mem_free(update);
+}
+
+void server_service_updated(struct server *server, const char *service) {
+    size_t size = strlen(service);
+
+    for (unsigned i = 0; i < server->worker_count; i++) {
+        struct update *update = size <= LIMIT_SERVICE_NAME ? mem_zalloc(sizeof(*update)) : NULL;
+        if (!update) {
+            update_log(service, RAMP_NO_MEMORY, "no memory to tell the workers");
+            return;
+        }
+        update->tag.done = update_done;
+        memcpy(update->service, service, size);
+        worker_post_answer(server->workers[i], update_run, update);
+    }
+}
