@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: Apache-2.0
+import { room, Connection, Message } from "ramp-sdk";
+
+export function onJoin(conn: Connection): void {
+  conn.send("you are " + conn.id);
+  room.broadcast("+" + conn.id);
+}
+export function onMessage(conn: Connection, msg: Message): void {
+  if (msg.isBinary) room.broadcast(msg);
+  else if (msg.text == "who") conn.send(room.connections().length.toString());
+  else if (msg.text == "ids") {
+    let ids = "";
+    const all = room.connections();
+    for (let i = 0; i < all.length; i++) ids += (i ? "," : "") + all[i].id;
+    conn.send(ids);
+  } else room.broadcast(msg);
+}
+export function onLeave(conn: Connection): void {
+  room.broadcast("-" + conn.id);
+}
