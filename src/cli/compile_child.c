@@ -103,7 +103,7 @@ static uint64_t thread_cpu_ns(void *context) {
     return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
-/* ---- the ticker, while the module's first room opens --------------------------------------------- */
+/* ---- the ticker, while the module's first room opens ----------------------------------------- */
 
 struct ticker {
     pthread_t thread;
@@ -139,8 +139,10 @@ static void on_host(void *context, ramp_host *host) {
 
 int cli_compile_child(int argc, char **argv) {
     struct ticker ticker = {.running = false};
-    ramp_compile_options options = {.size = sizeof(options), .context = &ticker,
-                                    .thread_cpu_ns = thread_cpu_ns, .on_host = on_host};
+    ramp_compile_options options = {.size = sizeof(options),
+                                    .context = &ticker,
+                                    .thread_cpu_ns = thread_cpu_ns,
+                                    .on_host = on_host};
     unsigned char *wasm;
     ramp_bytes artefact;
     ramp_status status;
@@ -149,18 +151,16 @@ int cli_compile_child(int argc, char **argv) {
     int code = CLI_DONE;
 
     for (int i = 1; i < argc; i++) {
-        if (strcmp(argv[i], "--fast") == 0)
-            options.fast = true;
-        else if (strcmp(argv[i], "--dense") == 0)
-            options.dense = true;
-        else
-            return cli_misuse("compile-child", "takes --fast and --dense, not '%s'", argv[i]);
+        if (strcmp(argv[i], "--fast") == 0) options.fast = true;
+        else if (strcmp(argv[i], "--dense") == 0) options.dense = true;
+        else return cli_misuse("compile-child", "takes --fast and --dense, not '%s'", argv[i]);
     }
     if (!take_limits()) return fail(RAMP_INTERNAL, "the compile child cannot limit itself");
     wasm = mem_alloc(LIMIT_MODULE_SIZE + 1);
     if (!wasm) return fail(RAMP_NO_MEMORY, "no memory to read the module");
     if (!read_stdin(wasm, LIMIT_MODULE_SIZE, &size)) {
-        code = fail(errno ? RAMP_IO : RAMP_TOO_BIG, errno ? strerror(errno) : "the module is too big");
+        code =
+            fail(errno ? RAMP_IO : RAMP_TOO_BIG, errno ? strerror(errno) : "the module is too big");
         mem_free(wasm);
         return code;
     }

@@ -57,8 +57,10 @@ static int run(struct serve_options *options) {
 
     if (uv_exepath(exe, &size)) return cli_fail("serve", "cannot find this binary's own path");
     options->server.exe = exe;
-    if (server_new(&options->server, &server, &error))
-        return cli_fail("serve", "%s", error.message);
+    if (server_new(&options->server, &server, &error)) {
+        int code = cli_fail("serve", "%s", error.message);
+        return error.status == RAMP_ARGS ? CLI_WRONG_USE : code;
+    }
     control_url(server, control, sizeof(control));
     target_publish(options->server.data, control);
     print_ready(server, options->json);

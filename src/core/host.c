@@ -297,7 +297,7 @@ void ramp_host_modules(const ramp_host *host, void (*each)(void *, const ramp_mo
     /* By request number, latest first; the table is small and this is for people. */
     for (uint32_t done = 0; done < host->table.count; done++) {
         const struct module *next = NULL;
-        for (uint32_t i = 0; i < host->table.max; i++) {
+        for (uint32_t i = 0; i <= host->table.max; i++) {
             const struct module *module = host->table.entries[i];
             if (module && module->request_number < below &&
                 (!next || module->request_number > next->request_number))

@@ -95,6 +95,14 @@ void room_set_module(struct room *room, struct module *module) {
     if (old) table_release(room->service->host, old);
 }
 
+void room_set_next(struct room *room, struct module *module) {
+    if (room->next) room->next->pin_count--;
+    room->next = module;
+    if (!module) return;
+    module->pin_count++;
+    room_make_ready(room);
+}
+
 void room_close_instance(struct room *room) {
     ramp_host *host = room->service->host;
 
@@ -137,6 +145,7 @@ void room_free(struct room *room) {
     map_remove(&service->rooms, room->id, room->id_size);
     list_remove(&room->in_run);
     list_remove(&room->in_idle);
+    room_set_next(room, NULL);
     room_set_module(room, NULL);
     mem_free(room->slots);
     mem_free(room->members);
@@ -466,13 +475,12 @@ static bool room_begin_open(struct room *room) {
 }
 
 static void room_restart(struct room *room) {
-    room->restart_due = false;
-    if (room->module == room->service->module || !room->service->module) return;
     if (room->is_open || room->open_reason != OPEN_FRESH) room->open_reason = OPEN_VERSION;
     room_close_instance(room);
     mem_free(room->failure);
     room->failure = NULL;
-    room_set_module(room, room->service->module);
+    room_set_module(room, room->next);
+    room_set_next(room, NULL);
 }
 
 /* ---- dispatch ------------------------------------------------------------------------------ */
@@ -579,16 +587,18 @@ static enum next room_nothing_left(struct room *room) {
 /* What the room does next: the one place that knows the order of things. */
 static enum next room_next(struct room *room) {
     for (;;) {
-        if (room->restart_due) room_restart(room);
+        if (room->next) room_restart(room);
         if (room->inbox.count > 0 && room_drop_dead_front(room)) continue;
         if (!room->is_open) {
             room->ending = false;
+            if (room->member_count > 0) table_keep(room->service->host, room->module);
             if (room->inbox.count == 0) return room_nothing_left(room);
             if (!room->module) {
                 service_want(room->service, room);
                 if (!room->module) return NEXT_NOTHING; /* parked */
             }
             table_keep(room->service->host, room->module);
+            if (room->next) continue; /* an update took the place that was free for a moment */
             list_remove(&room->in_run);
             if (room_begin_open(room)) return NEXT_CALL;
             continue;

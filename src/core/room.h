@@ -31,6 +31,7 @@ struct failure_note {
 struct room {
     struct service *service;
     struct module *module; /* of the instance, or the one it will have; NULL: none yet */
+    struct module *next;   /* the version to change over to, pinned for it; NULL: none */
     struct engine_instance *instance;
     struct engine_memory memory;    /* as last seen */
     uint32_t guest_inbox, guest_inbox_cap, guest_flags; /* the descriptor of ramp_abi_v1 */
@@ -53,7 +54,6 @@ struct room {
     uint8_t open_reason;
     bool is_open;     /* on_open has succeeded */
     bool pins;        /* counted in module->pin_count */
-    bool restart_due; /* the service has another version */
     bool ending;      /* close when there is nothing else to do */
     bool waiting;     /* its call is parked in wait() */
     uint64_t calls, calls_failed, cpu_ns;
@@ -88,6 +88,8 @@ void room_free(struct room *room);
 /* For call.c. */
 void room_close_instance(struct room *room);
 void room_set_module(struct room *room, struct module *module);
+/* The room changes over to another version of its service between two calls; NULL: it does not. */
+void room_set_next(struct room *room, struct module *module);
 void room_close_members(struct room *room, uint16_t code, const char *reason);
 
 /* The connection of a handle, if it may be sent to; NULL: GONE or invalid. */

@@ -13,28 +13,42 @@
 #include <stdio.h>
 #include <string.h>
 
-#define PAGE 65536u
-#define NAME_SHOWN 64 /* bytes of a name in a sentence */
+#define PAGE            65536u
+#define NAME_SHOWN      64    /* bytes of a name in a sentence */
 #define TYPE_VALUES_MAX 1000u /* parameters or results of one type, as engines have it */
 
 enum section {
-    CUSTOM, TYPE, IMPORT, FUNCTION, TABLE, MEMORY, GLOBAL, EXPORT, START, ELEMENT, CODE, DATA,
-    DATA_COUNT, TAG, SECTIONS
+    CUSTOM,
+    TYPE,
+    IMPORT,
+    FUNCTION,
+    TABLE,
+    MEMORY,
+    GLOBAL,
+    EXPORT,
+    START,
+    ELEMENT,
+    CODE,
+    DATA,
+    DATA_COUNT,
+    TAG,
+    SECTIONS
 };
 static const char *const section_names[SECTIONS] = {
-    "custom", "type", "import", "function", "table", "memory", "global", "export", "start",
-    "element", "code", "data", "data count", "tag",
+    "custom", "type",  "import",  "function", "table", "memory",     "global",
+    "export", "start", "element", "code",     "data",  "data count", "tag",
 };
 /* Their order in a module. */
 static const uint8_t section_ranks[SECTIONS] = {
-    [TYPE] = 1, [IMPORT] = 2, [FUNCTION] = 3, [TABLE] = 4, [MEMORY] = 5, [TAG] = 6, [GLOBAL] = 7,
-    [EXPORT] = 8, [START] = 9, [ELEMENT] = 10, [DATA_COUNT] = 11, [CODE] = 12, [DATA] = 13,
+    [TYPE] = 1,        [IMPORT] = 2, [FUNCTION] = 3, [TABLE] = 4, [MEMORY] = 5,
+    [TAG] = 6,         [GLOBAL] = 7, [EXPORT] = 8,   [START] = 9, [ELEMENT] = 10,
+    [DATA_COUNT] = 11, [CODE] = 12,  [DATA] = 13,
 };
 
 struct walk {
     struct scan_reader reader;
     struct scan *scan;
-    uint32_t type_count, defined_count;        /* defined_count: of functions that are not imported */
+    uint32_t type_count, defined_count; /* defined_count: of functions that are not imported */
     size_t types_at, imports_at, functions_at; /* first entries */
     size_t custom_size;
     uint8_t rank;
@@ -121,17 +135,18 @@ static unsigned int distance(ramp_bytes a, const char *b) {
     return row[size];
 }
 
-static bool refuse_unknown(const struct walk *walk, size_t offset, const char *what, ramp_bytes name,
-                           const struct signature *list, size_t count) {
+static bool refuse_unknown(const struct walk *walk, size_t offset, const char *what,
+                           ramp_bytes name, const struct signature *list, size_t count) {
     unsigned int best = 4, found;
     const char *nearest = NULL;
 
     for (size_t i = 0; i < COUNT(reserved); i++)
         if (is(name, reserved[i]))
-            return scan_refuse(&walk->reader, offset,
-                               "%s '%s' is reserved for a later version; this server (ramp %s) does "
-                               "not have it",
-                               what, reserved[i], ramp_version());
+            return scan_refuse(
+                &walk->reader, offset,
+                "%s '%s' is reserved for a later version; this server (ramp %s) does "
+                "not have it",
+                what, reserved[i], ramp_version());
     for (size_t i = 0; i < count; i++) {
         found = distance(name, list[i].name);
         if (found < best) best = found, nearest = list[i].name;
@@ -156,7 +171,8 @@ static bool value_types(struct scan_reader *reader) {
     uint32_t count;
     uint8_t type;
 
-    if (!count_below(reader, TYPE_VALUES_MAX, "parameters or results in a type", &count)) return false;
+    if (!count_below(reader, TYPE_VALUES_MAX, "parameters or results in a type", &count))
+        return false;
     for (uint32_t i = 0; i < count; i++)
         if (!scan_value_type(reader, &type)) return false;
     return true;
@@ -222,7 +238,9 @@ static struct shown show_signature(const struct signature *signature) {
         size += (size_t)snprintf(shown.text + size, sizeof(shown.text) - size, "%s%s",
                                  size > 1 ? ", " : "", *p == 'I' ? "i64" : "i32");
     snprintf(shown.text + size, sizeof(shown.text) - size, ")%s",
-             signature->result == 'v' ? "" : signature->result == 'I' ? " -> i64" : " -> i32");
+             signature->result == 'v'   ? ""
+             : signature->result == 'I' ? " -> i64"
+                                        : " -> i32");
     return shown;
 }
 
@@ -236,13 +254,15 @@ static bool type_index(struct walk *walk, uint32_t *ret_type) {
 
 /* ---- imports --------------------------------------------------------------------------------- */
 
-static bool refuse_module(const struct walk *walk, size_t offset, ramp_bytes module, ramp_bytes name) {
+static bool refuse_module(const struct walk *walk, size_t offset, ramp_bytes module,
+                          ramp_bytes name) {
     const char *hint = "";
 
     if (begins(module, "wasi")) hint = "; there is no WASI here";
     if (is(module, "env") && is(name, "abort")) hint = "; build it with `ramp build`";
-    return scan_refuse(&walk->reader, offset, "import '%s.%s': only imports from ramp_v1 are allowed%s",
-                       show(module).text, show(name).text, hint);
+    return scan_refuse(&walk->reader, offset,
+                       "import '%s.%s': only imports from ramp_v1 are allowed%s", show(module).text,
+                       show(name).text, hint);
 }
 
 static bool import_entry(struct walk *walk) {
@@ -258,15 +278,16 @@ static bool import_entry(struct walk *walk) {
         return false;
     if (kind != 0)
         return scan_refuse(reader, start, "import '%s.%s' is a %s: only functions can be imported",
-                           show(module).text, show(name).text, kind < COUNT(kinds) ? kinds[kind] : "?");
+                           show(module).text, show(name).text,
+                           kind < COUNT(kinds) ? kinds[kind] : "?");
     if (!is(module, "ramp_v1")) return refuse_module(walk, start, module, name);
     hostcall = find(hostcalls, COUNT(hostcalls), name);
     if (!hostcall)
         return refuse_unknown(walk, start, "host function", name, hostcalls, COUNT(hostcalls));
     if (!type_index(walk, &type)) return false;
     if (!has_signature(walk, type, hostcall))
-        return scan_refuse(reader, start, "import '%s' has the wrong type; it is %s", hostcall->name,
-                           show_signature(hostcall).text);
+        return scan_refuse(reader, start, "import '%s' has the wrong type; it is %s",
+                           hostcall->name, show_signature(hostcall).text);
     if (is(name, "wait")) walk->scan->waits = true;
     return true;
 }
@@ -308,7 +329,8 @@ static bool table_section(struct walk *walk) {
         return scan_refuse(reader, start, "tables of anything but functions are not allowed");
     if (!scan_u8(reader, &flags)) return false;
     if (flags > 1) return scan_refuse(reader, start, "tables of this kind are not allowed");
-    if (!count_below(reader, LIMIT_SCAN_TABLE, "table elements", &walk->scan->table_min)) return false;
+    if (!count_below(reader, LIMIT_SCAN_TABLE, "table elements", &walk->scan->table_min))
+        return false;
     return !flags || scan_u32(reader, &max);
 }
 
@@ -338,7 +360,8 @@ static bool memory_section(struct walk *walk) {
 static bool global_section(struct walk *walk) {
     struct scan_reader *reader = &walk->reader;
 
-    if (!count_below(reader, LIMIT_SCAN_GLOBALS, "globals", &walk->scan->global_count)) return false;
+    if (!count_below(reader, LIMIT_SCAN_GLOBALS, "globals", &walk->scan->global_count))
+        return false;
     for (uint32_t i = 0; i < walk->scan->global_count; i++) {
         size_t start = reader->at;
         uint8_t type, mutable;
@@ -355,7 +378,8 @@ static bool global_section(struct walk *walk) {
 /* ---- exports --------------------------------------------------------------------------------- */
 
 /* Type of a function, from sections that have been checked. */
-static bool function_type(const struct walk *walk, uint32_t index, size_t offset, uint32_t *ret_type) {
+static bool function_type(const struct walk *walk, uint32_t index, size_t offset,
+                          uint32_t *ret_type) {
     struct scan_reader reader = walk->reader;
     uint32_t imports = walk->scan->import_count;
     ramp_bytes name;
@@ -390,7 +414,8 @@ static bool check_export(struct walk *walk, size_t offset, uint8_t kind, uint32_
 }
 
 static bool export_entry(struct walk *walk) {
-    static const struct signature abi = {"ramp_abi_v1", "", 'i'}, initialize = {"_initialize", "", 'v'};
+    static const struct signature abi = {"ramp_abi_v1", "", 'i'},
+                                  initialize = {"_initialize", "", 'v'};
     struct scan_reader *reader = &walk->reader;
     const struct signature *handler;
     size_t start = reader->at;
@@ -398,7 +423,8 @@ static bool export_entry(struct walk *walk) {
     uint32_t index;
     uint8_t kind;
 
-    if (!scan_name(reader, &name) || !scan_u8(reader, &kind) || !scan_u32(reader, &index)) return false;
+    if (!scan_name(reader, &name) || !scan_u8(reader, &kind) || !scan_u32(reader, &index))
+        return false;
     if (begins(name, "__ramp"))
         return scan_refuse(reader, start, "export '%s': names that begin with __ramp are reserved",
                            show(name).text);
@@ -452,7 +478,8 @@ static bool element_segment(struct scan_reader *reader) {
 
     if (!scan_u32(reader, &flags)) return false;
     if (flags > 7) return scan_refuse(reader, start, "an element segment of unknown kind");
-    if ((flags & 3) == 1) return scan_refuse(reader, start, "passive element segments are not allowed");
+    if ((flags & 3) == 1)
+        return scan_refuse(reader, start, "passive element segments are not allowed");
     if ((flags & 3) == 2 && !scan_u32(reader, &table)) return false;
     if (table) return scan_refuse(reader, start, "more than one table is not allowed");
     if (!(flags & 1) && !scan_constant(reader)) return false;
@@ -531,7 +558,7 @@ static bool section_contents(struct walk *walk, uint8_t id, size_t start) {
     case ELEMENT: return element_section(walk);
     case CODE: walk->has_code = true; return scan_code(&walk->reader, walk->defined_count);
     case DATA: return data_section(walk);
-    case DATA_COUNT: return scan_u32(&walk->reader, &count);
+    case DATA_COUNT: return scan_u32(&walk->reader, &count); /* binaryen always writes it */
     case TAG: return scan_refuse(&walk->reader, start, "exceptions are not allowed");
     default: return scan_refuse(&walk->reader, start, "section %u is unknown", id);
     }
@@ -579,15 +606,18 @@ static bool complete(const struct walk *walk) {
     const struct scan_reader *reader = &walk->reader;
 
     if (!walk->has_memory || !walk->exports_memory)
-        return scan_refuse(reader, reader->end, "the module must have a memory and export it as 'memory'");
+        return scan_refuse(reader, reader->end,
+                           "the module must have a memory and export it as 'memory'");
     if (!walk->exports_abi && walk->other_abi)
-        return scan_refuse(reader, reader->end,
-                           "the module is built for another guest ABI; this server (ramp %s) needs the "
-                           "export 'ramp_abi_v1'",
-                           ramp_version());
+        return scan_refuse(
+            reader, reader->end,
+            "the module is built for another guest ABI; this server (ramp %s) needs the "
+            "export 'ramp_abi_v1'",
+            ramp_version());
     if (!walk->exports_abi)
-        return scan_refuse(reader, reader->end,
-                           "the module lacks the export 'ramp_abi_v1'; was it built with a Ramp SDK?");
+        return scan_refuse(
+            reader, reader->end,
+            "the module lacks the export 'ramp_abi_v1'; was it built with a Ramp SDK?");
     if (walk->defined_count && !walk->has_code)
         return scan_refuse(reader, reader->end, "%u functions have no code", walk->defined_count);
     return true;

@@ -26,12 +26,12 @@ enum scan_handler {
 };
 
 struct scan {
-    uint32_t handlers;    /* bit 1u << SCAN_on_join: the module exports on_join */
-    bool initializes;     /* exports _initialize */
-    bool waits;           /* imports wait */
-    size_t lines_offset;  /* contents of the custom section ramp.lines, in the module's bytes */
-    size_t lines_size;    /* 0: there is none */
-    uint32_t memory_min;  /* pages of 64 KiB */
+    uint32_t handlers;   /* bit 1u << SCAN_on_join: the module exports on_join */
+    bool initializes;    /* exports _initialize */
+    bool waits;          /* imports wait */
+    size_t lines_offset; /* contents of the custom section ramp.lines, in the module's bytes */
+    size_t lines_size;   /* 0: there is none */
+    uint32_t memory_min; /* pages of 64 KiB */
     uint32_t import_count, function_count, global_count, table_min;
 };
 

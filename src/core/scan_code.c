@@ -108,7 +108,8 @@ static bool refuse_instruction(const struct scan_reader *reader, size_t start, u
     case 0x19: /* catch_all */
     case 0x1f: /* try_table */ return scan_refuse(reader, start, "exceptions are not allowed");
     case 0x12: /* return_call */
-    case 0x13: /* return_call_indirect */ return scan_refuse(reader, start, "tail calls are not allowed");
+    case 0x13: /* return_call_indirect */
+        return scan_refuse(reader, start, "tail calls are not allowed");
     case 0x14: /* call_ref */
     case 0x15: /* return_call_ref */
     case 0xd4: /* ref.as_non_null */
@@ -117,8 +118,13 @@ static bool refuse_instruction(const struct scan_reader *reader, size_t start, u
         return scan_refuse(reader, start, "typed function references are not allowed");
     case 0xd3: /* ref.eq */
     case 0xfb: return scan_refuse(reader, start, "garbage collection (WasmGC) is not allowed");
-    case 0xe0: case 0xe1: case 0xe2: case 0xe3: case 0xe4: case 0xe5: case 0xe6:
-        return scan_refuse(reader, start, "stack switching is not allowed");
+    case 0xe0:
+    case 0xe1:
+    case 0xe2:
+    case 0xe3:
+    case 0xe4:
+    case 0xe5:
+    case 0xe6: return scan_refuse(reader, start, "stack switching is not allowed");
     case 0x26: return scan_refuse(reader, start, "table.set is not allowed: tables never change");
     case 0xfe: return scan_refuse(reader, start, "threads (atomic instructions) are not allowed");
     default: return scan_refuse(reader, start, "instruction 0x%02x is not allowed", opcode);
@@ -140,9 +146,10 @@ static bool extended_instruction(struct scan_reader *reader, size_t start) {
 
     if (!scan_u32(reader, &opcode)) return false;
     if (opcode <= 7) return true; /* trunc_sat */
-    if (opcode == 10) return index_zero(reader, "memory") && index_zero(reader, "memory"); /* copy */
-    if (opcode == 11) return index_zero(reader, "memory");                                 /* fill */
-    if (opcode == 16) return index_zero(reader, "table");                                  /* size */
+    if (opcode == 10)
+        return index_zero(reader, "memory") && index_zero(reader, "memory"); /* copy */
+    if (opcode == 11) return index_zero(reader, "memory");                   /* fill */
+    if (opcode == 16) return index_zero(reader, "table");                    /* size */
     if (opcode < sizeof(refused) / sizeof(*refused))
         return scan_refuse(reader, start, "%s", refused[opcode]);
     if (opcode >= 19 && opcode <= 22)
@@ -155,12 +162,12 @@ static bool vector_instruction(struct scan_reader *reader, size_t start) {
     uint32_t opcode;
 
     if (!scan_u32(reader, &opcode)) return false;
-    if (opcode <= 0x0b) return memory_argument(reader);                          /* load, store */
-    if (opcode <= 0x0d) return scan_skip(reader, 16);                            /* const, shuffle */
-    if (opcode >= 0x15 && opcode <= 0x22) return scan_skip(reader, 1);           /* lanes */
-    if (opcode >= 0x54 && opcode <= 0x5b)                                        /* load, store lane */
+    if (opcode <= 0x0b) return memory_argument(reader);                /* load, store */
+    if (opcode <= 0x0d) return scan_skip(reader, 16);                  /* const, shuffle */
+    if (opcode >= 0x15 && opcode <= 0x22) return scan_skip(reader, 1); /* lanes */
+    if (opcode >= 0x54 && opcode <= 0x5b)                              /* load, store lane */
         return memory_argument(reader) && scan_skip(reader, 1);
-    if (opcode == 0x5c || opcode == 0x5d) return memory_argument(reader);        /* load zero */
+    if (opcode == 0x5c || opcode == 0x5d) return memory_argument(reader); /* load zero */
     if (opcode <= 0xff) return true;
     if (opcode <= 0x12f) return scan_refuse(reader, start, "relaxed SIMD is not allowed");
     return scan_refuse(reader, start, "instruction 0xfd %u is not allowed", opcode);
@@ -219,12 +226,20 @@ bool scan_constant(struct scan_reader *reader) {
         if (!scan_u8(reader, &opcode)) return false;
         switch (opcode) {
         case 0x0b: return true;
-        case 0x23:                       /* global.get */
-        case 0x41: case 0x42: case 0x43: case 0x44: /* const */
-        case 0x6a: case 0x6b: case 0x6c: /* i32.add, sub, mul */
-        case 0x7c: case 0x7d: case 0x7e: /* i64.add, sub, mul */
-        case 0xd0: case 0xd2:            /* ref.null, ref.func */
-        case 0xfd:                       /* v128.const */
+        case 0x23: /* global.get */
+        case 0x41:
+        case 0x42:
+        case 0x43:
+        case 0x44: /* const */
+        case 0x6a:
+        case 0x6b:
+        case 0x6c: /* i32.add, sub, mul */
+        case 0x7c:
+        case 0x7d:
+        case 0x7e: /* i64.add, sub, mul */
+        case 0xd0:
+        case 0xd2: /* ref.null, ref.func */
+        case 0xfd: /* v128.const */
             if (!instruction(reader, opcode, &none)) return false;
             break;
         case 0xfb: return refuse_instruction(reader, start, opcode);
@@ -248,7 +263,8 @@ static bool locals(struct scan_reader *reader, uint32_t *locals_all) {
 
         if (!scan_u32(reader, &count) || !scan_value_type(reader, &type)) return false;
         if (count > LIMIT_SCAN_LOCALS - total)
-            return scan_refuse(reader, start, "a function has more than %u locals", LIMIT_SCAN_LOCALS);
+            return scan_refuse(reader, start, "a function has more than %u locals",
+                               LIMIT_SCAN_LOCALS);
         total += count;
     }
     *locals_all += total;
@@ -287,7 +303,8 @@ bool scan_code(struct scan_reader *reader, uint32_t function_count) {
 
         if (!scan_u32(reader, &size)) return false;
         if (size > section_end - reader->at)
-            return scan_refuse(reader, reader->at, "function %u is longer than the code section", i);
+            return scan_refuse(reader, reader->at, "function %u is longer than the code section",
+                               i);
         reader->end = reader->at + size;
         if (!locals(reader, &locals_all) || !body(reader, &table_entries)) return false;
         reader->end = section_end;

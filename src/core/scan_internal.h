@@ -5,12 +5,12 @@
 
 #include "core/scan_reader.h"
 
-#define WASM_I32 0x7f
-#define WASM_I64 0x7e
-#define WASM_F32 0x7d
-#define WASM_F64 0x7c
-#define WASM_V128 0x7b
-#define WASM_FUNCREF 0x70
+#define WASM_I32       0x7f
+#define WASM_I64       0x7e
+#define WASM_F32       0x7d
+#define WASM_F64       0x7c
+#define WASM_V128      0x7b
+#define WASM_FUNCREF   0x70
 #define WASM_EXTERNREF 0x6f
 
 /* One byte: a value type that is allowed. */

@@ -74,7 +74,8 @@ bool scan_skip_leb(struct scan_reader *reader, size_t bytes_max) {
     size_t start = reader->at;
 
     while (reader->at < reader->end) {
-        if (reader->at - start == bytes_max) return scan_refuse(reader, start, "a number is too large");
+        if (reader->at - start == bytes_max)
+            return scan_refuse(reader, start, "a number is too large");
         if (!(reader->data[reader->at++] & 0x80)) return true;
     }
     return ends(reader);

@@ -175,9 +175,8 @@ static void service_switch_rooms(struct service *service) {
 
     for (struct map_entry *entry; (entry = map_next(&service->rooms, &index));) {
         struct room *room = entry->value;
-        if (!room->module || room->module == service->module) continue;
-        room->restart_due = true;
-        room_make_ready(room);
+        if (!room->module) continue;
+        room_set_next(room, room->module == service->module ? NULL : service->module);
     }
 }
 
@@ -193,9 +192,9 @@ static bool service_take_env(struct service *service, ramp_bytes env) {
 /* The answer is good: find it a place in the table. Takes `copy`. */
 static void service_place(struct service *service, struct load_copy *copy) {
     ramp_host *host = service->host;
-    struct module *module;
+    struct module *module, *old;
     ramp_error error = {0};
-    ramp_status status = table_place(host, &copy->answer, &module, &error);
+    ramp_status status = table_place(host, &copy->answer, service->module != NULL, &module, &error);
 
     if (status == RAMP_BUSY) {
         if (service->state != SERVICE_QUEUED)
@@ -213,13 +212,18 @@ static void service_place(struct service *service, struct load_copy *copy) {
         return;
     }
     service->state = SERVICE_IDLE;
+    old = service->module; /* if it has not made way just now */
     list_remove(&service->in_module);
     list_push_back(&module->services, &service->in_module);
     service->module = module;
+    module->pin_count++; /* others may be waiting for a place */
+    if (old && old != module) table_release(host, old);
     service_switch_rooms(service);
     service_report_update(service, NULL);
     for (struct list *node; (node = list_pop_front(&service->parked));)
         room_attach(list_item(node, struct room, in_run), module);
+    module->pin_count--;
+    table_keep(host, module);
 }
 
 static struct service *service_of_ticket(ramp_host *host, ramp_ticket ticket) {

@@ -11,10 +11,14 @@
 #include "core/room.h"
 #include "engine/engine.h"
 
+static uint32_t table_slots(const struct table *table) {
+    return table->max + 1;
+}
+
 bool table_init(struct table *table, uint32_t max, size_t size_max) {
     *table = (struct table){.max = max, .size_max = size_max};
     list_init(&table->waiting);
-    table->entries = mem_zalloc(max * sizeof(struct module *));
+    table->entries = mem_zalloc(table_slots(table) * sizeof(struct module *));
     return table->entries != NULL;
 }
 
@@ -26,22 +30,22 @@ static void module_free(struct module *module) {
 }
 
 void table_stop(struct table *table) {
-    for (uint32_t i = 0; table->entries && i < table->max; i++)
+    for (uint32_t i = 0; table->entries && i < table_slots(table); i++)
         if (table->entries[i]) table->entries[i]->evicting = false;
 }
 
 void table_done(ramp_host *host) {
     struct table *table = &host->table;
 
-    for (uint32_t i = 0; table->entries && i < table->max; i++) module_free(table->entries[i]);
+    for (uint32_t i = 0; table->entries && i < table_slots(table); i++) module_free(table->entries[i]);
     mem_free(table->entries);
     table->entries = NULL;
 }
 
 struct module *table_find(const struct table *table, const ramp_module_id *id) {
-    for (uint32_t i = 0; i < table->max; i++) {
+    for (uint32_t i = 0; i < table_slots(table); i++) {
         struct module *module = table->entries[i];
-        if (module && !module->evicting && memcmp(&module->id, id, sizeof(*id)) == 0) return module;
+        if (module && memcmp(&module->id, id, sizeof(*id)) == 0) return module;
     }
     return NULL;
 }
@@ -54,7 +58,7 @@ void table_touch(ramp_host *host, struct module *module) {
 uint32_t table_pinned_count(const struct table *table) {
     uint32_t count = 0;
 
-    for (uint32_t i = 0; i < table->max; i++)
+    for (uint32_t i = 0; i < table_slots(table); i++)
         count += table->entries[i] && table->entries[i]->pin_count > 0;
     return count;
 }
@@ -64,7 +68,7 @@ uint32_t table_pinned_count(const struct table *table) {
 static struct module *table_least_recent(const struct table *table) {
     struct module *least = NULL;
 
-    for (uint32_t i = 0; i < table->max; i++) {
+    for (uint32_t i = 0; i < table_slots(table); i++) {
         struct module *module = table->entries[i];
         if (!module || module->evicting || module->pin_count > 0) continue;
         if (!least || module->request_number < least->request_number) least = module;
@@ -76,7 +80,7 @@ static void table_drop(ramp_host *host, struct module *module) {
     struct table *table = &host->table;
 
     assert(module->room_count == 0);
-    for (uint32_t i = 0; i < table->max; i++)
+    for (uint32_t i = 0; i < table_slots(table); i++)
         if (table->entries[i] == module) table->entries[i] = NULL;
     table->count--;
     table->size -= module->size;
@@ -91,7 +95,10 @@ static void table_drop(ramp_host *host, struct module *module) {
 }
 
 void table_release(ramp_host *host, struct module *module) {
-    if (!module->evicting || module->room_count > 0) return;
+    /* An old version that made way for a new one in the extra slot has no further use. */
+    bool is_extra = host->table.count > host->table.max && list_empty(&module->services);
+
+    if (module->room_count > 0 || module->pin_count > 0 || !(module->evicting || is_extra)) return;
     table_drop(host, module);
     service_retry_queued(host);
 }
@@ -126,7 +133,7 @@ static bool table_has_room(const struct table *table, size_t size) {
 static uint32_t table_evicting_count(const struct table *table) {
     uint32_t count = 0;
 
-    for (uint32_t i = 0; i < table->max; i++) count += table->entries[i] && table->entries[i]->evicting;
+    for (uint32_t i = 0; i < table_slots(table); i++) count += table->entries[i] && table->entries[i]->evicting;
     return count;
 }
 
@@ -178,13 +185,14 @@ static ramp_status table_load(ramp_host *host, const ramp_load_answer *answer,
     return RAMP_OK;
 }
 
-ramp_status table_place(ramp_host *host, const ramp_load_answer *answer, struct module **ret_module,
-                        ramp_error *reterr) {
+ramp_status table_place(ramp_host *host, const ramp_load_answer *answer, bool is_switch,
+                        struct module **ret_module, ramp_error *reterr) {
     struct table *table = &host->table;
     struct module *module = table_find(table, &answer->id);
     bool evicted = true;
 
-    if (module) {
+    if (module) { /* also one that is about to go: the caller keeps it */
+        table_touch(host, module);
         *ret_module = module;
         return RAMP_OK;
     }
@@ -196,6 +204,8 @@ ramp_status table_place(ramp_host *host, const ramp_load_answer *answer, struct 
     }
     if (evicted) return table_load(host, answer, ret_module, reterr);
     if (table_evicting_count(table) > table_waiting_count(table)) return RAMP_BUSY;
+    if (is_switch && table->count < table_slots(table))
+        return table_load(host, answer, ret_module, reterr);
     return error_set(reterr, RAMP_UNAVAILABLE,
                      "all %u slots of the module table hold services with open connections; try again",
                      table->max);

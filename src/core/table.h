@@ -6,7 +6,9 @@
  * After:  engine.h (code), room.c (rooms of an entry that is to go are ended first).
  *
  * An entry is one SHA-256, possibly of several services. It can go if all its rooms are quiet and
- * without connections. If none can, the table answers RAMP_UNAVAILABLE: it never grows.
+ * without connections. If none can, the table answers RAMP_UNAVAILABLE: it never grows. One slot more is
+ * kept for new versions of services that are in it: it is empty again when the old version's rooms have
+ * changed over.
  */
 #ifndef CORE_TABLE_H
 #define CORE_TABLE_H
@@ -35,7 +37,7 @@ struct module {
 };
 
 struct table {
-    struct module **entries; /* `max` of them; NULL: free */
+    struct module **entries; /* `max` of them, and one for switches; NULL: free */
     uint32_t max, count;
     size_t size, size_max; /* bytes of artefacts */
     uint64_t request_number;
@@ -47,14 +49,14 @@ RAMP_CHECK bool table_init(struct table *table, uint32_t max, size_t size_max);
 void table_stop(struct table *table);
 void table_done(ramp_host *host); /* after all rooms and services */
 struct module *table_find(const struct table *table, const ramp_module_id *id);
-/* Makes an entry of what the store answered. RAMP_BUSY: an eviction is under way, try again when a slot
+/* Makes an entry of what the store answered; `is_switch`: for a service that has one already. RAMP_BUSY: an eviction is under way, try again when a slot
  * is free. RAMP_UNAVAILABLE: every entry is in use. Else as loading went. */
-RAMP_CHECK ramp_status table_place(ramp_host *host, const ramp_load_answer *answer,
+RAMP_CHECK ramp_status table_place(ramp_host *host, const ramp_load_answer *answer, bool is_switch,
                                    struct module **ret_module, ramp_error *reterr);
 void table_touch(ramp_host *host, struct module *module);
-/* The entry has lost a room or a service: frees it if it is being evicted and empty. */
+/* The entry has lost a room or a service: frees it if it is to go and empty. */
 void table_release(ramp_host *host, struct module *module);
-/* A room of the entry has come back to life: if it is being evicted, another has to go. */
+/* The entry is in use again: if it is being evicted, another has to go. */
 void table_keep(ramp_host *host, struct module *module);
 uint32_t table_pinned_count(const struct table *table);
 

@@ -21,8 +21,8 @@
 
 /* "cannot write 'PATH': No space left on device" */
 static ramp_status error_of_errno(ramp_error *reterr, const char *what, const char *path) {
-    return error_set(reterr, errno == ENOMEM ? RAMP_NO_MEMORY : RAMP_IO, "cannot %s '%s': %s", what, path,
-                     strerror(errno));
+    return error_set(reterr, errno == ENOMEM ? RAMP_NO_MEMORY : RAMP_IO, "cannot %s '%s': %s", what,
+                     path, strerror(errno));
 }
 
 ramp_status folder_make(const char *path, unsigned mode, ramp_error *reterr) {
@@ -100,22 +100,21 @@ static ramp_status read_all(int fd, const char *path, size_t size, ramp_bytes *r
 }
 
 ramp_status files_read(int folder, const char *name, const char *path, size_t size_max,
-                      ramp_bytes *ret_bytes, ramp_error *reterr) {
+                       ramp_bytes *ret_bytes, ramp_error *reterr) {
     int fd = openat(folder, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
     ramp_status status;
     struct stat info;
 
-    if (fd < 0 && errno == ENOENT) return error_set(reterr, RAMP_NOT_FOUND, "there is no '%s'", path);
+    if (fd < 0 && errno == ENOENT)
+        return error_set(reterr, RAMP_NOT_FOUND, "there is no '%s'", path);
     if (fd < 0) return error_of_errno(reterr, "open", path);
-    if (fstat(fd, &info) != 0)
-        status = error_of_errno(reterr, "read", path);
+    if (fstat(fd, &info) != 0) status = error_of_errno(reterr, "read", path);
     else if (!S_ISREG(info.st_mode))
         status = error_set(reterr, RAMP_IO, "'%s' is not a file", path);
     else if ((uint64_t)info.st_size > size_max)
-        status = error_set(reterr, RAMP_TOO_BIG, "'%s' has %lld bytes, more than the %zu allowed", path,
-                           (long long)info.st_size, size_max);
-    else
-        status = read_all(fd, path, (size_t)info.st_size, ret_bytes, reterr);
+        status = error_set(reterr, RAMP_TOO_BIG, "'%s' has %lld bytes, more than the %zu allowed",
+                           path, (long long)info.st_size, size_max);
+    else status = read_all(fd, path, (size_t)info.st_size, ret_bytes, reterr);
     close(fd);
     return status;
 }
@@ -132,8 +131,8 @@ static bool write_all(int fd, ramp_bytes bytes) {
     return true;
 }
 
-ramp_status files_write(int folder, const char *name, const char *path, ramp_bytes bytes, bool durable,
-                       ramp_error *reterr) {
+ramp_status files_write(int folder, const char *name, const char *path, ramp_bytes bytes,
+                        bool durable, ramp_error *reterr) {
     static atomic_uint counter;
     char temporary[48];
     ramp_status status;

@@ -20,11 +20,11 @@ void folder_sweep(int folder);
 /* Gives `*ret_bytes` (mem_free() the data); a NUL follows them. NOT_FOUND, TOO_BIG, IO, NO_MEMORY.
  * `path` is only for the sentence. */
 RAMP_CHECK ramp_status files_read(int folder, const char *name, const char *path, size_t size_max,
-                                 ramp_bytes *ret_bytes, ramp_error *reterr);
+                                  ramp_bytes *ret_bytes, ramp_error *reterr);
 
 /* Replaces `name` whole: temporary file, rename. `durable`: fsync of the file before, and of the folder
  * after. If it fails nothing has changed, but for the last fsync, and its sentence says so. */
 RAMP_CHECK ramp_status files_write(int folder, const char *name, const char *path, ramp_bytes bytes,
-                                  bool durable, ramp_error *reterr);
+                                   bool durable, ramp_error *reterr);
 
 #endif

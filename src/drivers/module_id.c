@@ -9,7 +9,8 @@
 bool module_id_of(ramp_bytes wasm, ramp_module_id *ret_id) {
     unsigned size = 0;
 
-    return EVP_Digest(wasm.size ? wasm.data : "", wasm.size, ret_id->bytes, &size, EVP_sha256(), NULL) &&
+    return EVP_Digest(wasm.size ? wasm.data : "", wasm.size, ret_id->bytes, &size, EVP_sha256(),
+                      NULL) &&
            size == RAMP_MODULE_ID_SIZE;
 }
 

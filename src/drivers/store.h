@@ -32,8 +32,9 @@ RAMP_CHECK ramp_status store_current(struct store *store, const char *service,
                                      struct store_version *ret_version, ramp_error *reterr);
 /* The bytes of a version, which have the SHA-256 that they should have. Gives `*ret_wasm`: mem_free()
  * its data. */
-RAMP_CHECK ramp_status store_read(struct store *store, const char *service, const ramp_module_id *id,
-                                  ramp_bytes *ret_wasm, ramp_error *reterr);
+RAMP_CHECK ramp_status store_read(struct store *store, const char *service,
+                                  const ramp_module_id *id, ramp_bytes *ret_wasm,
+                                  ramp_error *reterr);
 /* Stores a version and makes it current, or fails and changes nothing. `id` is the SHA-256 of `wasm`;
  * `config` is an object or NULL. `*ret_unchanged`: it was current already, with this config. */
 RAMP_CHECK ramp_status store_put(struct store *store, const char *service, const ramp_module_id *id,

@@ -47,7 +47,7 @@ bool store_name_is_valid(const char *service) {
     return size >= 1 && size <= LIMIT_SERVICE_NAME && service[size] == '\0' && service[0] != '-';
 }
 
-/* ---- opening ------------------------------------------------------------------------------- */
+/* ---- opening --------------------------------------------------------------------------------- */
 
 static void sweep_services(struct store *store) {
     int copy = openat(store->modules, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -60,7 +60,8 @@ static void sweep_services(struct store *store) {
     for (struct dirent *entry; (entry = readdir(stream)) != NULL;) {
         int folder;
         if (!store_name_is_valid(entry->d_name)) continue;
-        folder = openat(store->modules, entry->d_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+        folder =
+            openat(store->modules, entry->d_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
         if (folder < 0) continue;
         folder_sweep(folder);
         close(folder);
@@ -75,8 +76,10 @@ ramp_status store_open(const char *url, struct store **ret_store, ramp_error *re
     size_t size;
 
     if (strncmp(url, "file:", strlen("file:")) != 0)
-        return error_set(reterr, RAMP_ARGS, "the store '%s' is of a kind that this build does not have; "
-                         "it has file:PATH", url);
+        return error_set(reterr, RAMP_ARGS,
+                         "the store '%s' is of a kind that this build does not have; "
+                         "it has file:PATH",
+                         url);
     if (strncmp(path, "///", 3) == 0) path += 2; /* file:///PATH */
     if (*path == '\0') return error_set(reterr, RAMP_ARGS, "the store '%s' names no folder", url);
 
@@ -104,7 +107,8 @@ ramp_status store_open(const char *url, struct store **ret_store, ramp_error *re
     return RAMP_OK;
 
 fail:
-    if (status == RAMP_NO_MEMORY) error_set(reterr, status, "no memory to open the store '%s'", url);
+    if (status == RAMP_NO_MEMORY)
+        error_set(reterr, status, "no memory to open the store '%s'", url);
     store_close(store);
     return status;
 }
@@ -132,7 +136,7 @@ void store_close(struct store *store) {
     mem_free(store);
 }
 
-/* ---- reading ------------------------------------------------------------------------------- */
+/* ---- reading --------------------------------------------------------------------------------- */
 
 /* "PATH/modules/chat/current.json" */
 static const char *path_text(const struct store *store, const char *service, const char *name,
@@ -143,8 +147,10 @@ static const char *path_text(const struct store *store, const char *service, con
 
 static ramp_status check_name(const char *service, ramp_error *reterr) {
     if (store_name_is_valid(service)) return RAMP_OK;
-    return error_set(reterr, RAMP_ARGS, "'%.80s' is no name for a service: 1 to %u of a-z, 0-9 and '-', "
-                     "not beginning with '-'", service, LIMIT_SERVICE_NAME);
+    return error_set(reterr, RAMP_ARGS,
+                     "'%.80s' is no name for a service: 1 to %u of a-z, 0-9 and '-', "
+                     "not beginning with '-'",
+                     service, LIMIT_SERVICE_NAME);
 }
 
 static ramp_status not_found(const char *service, ramp_error *reterr) {
@@ -159,8 +165,8 @@ static ramp_status open_service(struct store *store, const char *service, int *r
 
     if (folder < 0 && errno == ENOENT) return not_found(service, reterr);
     if (folder < 0)
-        return error_set(reterr, RAMP_IO, "cannot open '%s': %s", path_text(store, service, "", text),
-                         strerror(errno));
+        return error_set(reterr, RAMP_IO, "cannot open '%s': %s",
+                         path_text(store, service, "", text), strerror(errno));
     *ret_folder = folder;
     return RAMP_OK;
 }
@@ -172,9 +178,11 @@ static ramp_status parse_current(struct entry *entry, ramp_bytes bytes, const ch
     json_t *config = NULL;
     json_error_t error;
 
-    entry->json = json_loadb(bytes.data, bytes.size, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &error);
+    entry->json =
+        json_loadb(bytes.data, bytes.size, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &error);
     if (!entry->json)
-        return error_set(reterr, RAMP_IO, "'%s' is damaged, line %d: %s", path, error.line, error.text);
+        return error_set(reterr, RAMP_IO, "'%s' is damaged, line %d: %s", path, error.line,
+                         error.text);
     if (json_unpack(entry->json, "{s:s, s:I, s?o}", "version", &version, "size", &size, "config",
                     &config) != 0 ||
         !module_id_parse(version, &entry->version.id) || size < 0 ||
@@ -199,7 +207,8 @@ static ramp_status read_current(struct store *store, const char *service, struct
     if (status) goto fail;
     path_text(store, service, "current.json", text);
     /* The file's state before its bytes: a change in between is seen at the next call. */
-    if (fstatat(folder, "current.json", &entry->file, AT_SYMLINK_NOFOLLOW) != 0 && errno == ENOENT) {
+    if (fstatat(folder, "current.json", &entry->file, AT_SYMLINK_NOFOLLOW) != 0 &&
+        errno == ENOENT) {
         status = not_found(service, reterr);
         goto fail;
     }
@@ -230,8 +239,8 @@ static bool is_same_file(const struct stat *a, const struct stat *b) {
            a->st_ctim.tv_sec == b->st_ctim.tv_sec && a->st_ctim.tv_nsec == b->st_ctim.tv_nsec;
 }
 
-ramp_status store_current(struct store *store, const char *service, struct store_version *ret_version,
-                          ramp_error *reterr) {
+ramp_status store_current(struct store *store, const char *service,
+                          struct store_version *ret_version, ramp_error *reterr) {
     char name[LIMIT_SERVICE_NAME + sizeof("/current.json")];
     ramp_status status = check_name(service, reterr);
     struct entry *entry;
@@ -252,7 +261,8 @@ ramp_status store_current(struct store *store, const char *service, struct store
 
 /* Reads a version in the service's folder, and compares its hash. */
 static ramp_status read_version(struct store *store, int folder, const char *service,
-                                const ramp_module_id *id, ramp_bytes *ret_wasm, ramp_error *reterr) {
+                                const ramp_module_id *id, ramp_bytes *ret_wasm,
+                                ramp_error *reterr) {
     char name[MODULE_ID_TEXT_SIZE + sizeof(".wasm")], text[PATH_TEXT];
     ramp_module_id found;
     ramp_status status;
@@ -269,7 +279,8 @@ static ramp_status read_version(struct store *store, int folder, const char *ser
     if (!module_id_of(wasm, &found))
         status = error_set(reterr, RAMP_NO_MEMORY, "no memory to check '%s'", text);
     else if (!module_id_equal(id, &found))
-        status = error_set(reterr, RAMP_IO, "'%s' is damaged: its bytes have another SHA-256", text);
+        status =
+            error_set(reterr, RAMP_IO, "'%s' is damaged: its bytes have another SHA-256", text);
     if (status) {
         mem_free((void *)(uintptr_t)wasm.data);
         return status;
@@ -291,7 +302,7 @@ ramp_status store_read(struct store *store, const char *service, const ramp_modu
     return status;
 }
 
-/* ---- writing ------------------------------------------------------------------------------- */
+/* ---- writing --------------------------------------------------------------------------------- */
 
 static ramp_status write_current(struct store *store, int folder, const char *service,
                                  const ramp_module_id *id, size_t size, const json_t *config,
@@ -315,7 +326,7 @@ static ramp_status write_current(struct store *store, int folder, const char *se
         return error_set(reterr, RAMP_TOO_BIG, "the configuration of '%s' is larger than %u bytes",
                          service, LIMIT_CONFIG_SIZE);
     return files_write(folder, "current.json", path_text(store, service, "current.json", path),
-                      (ramp_bytes){bytes, length}, true, reterr);
+                       (ramp_bytes){bytes, length}, true, reterr);
 }
 
 /* Writes the version if its file is not there and whole. `*ret_added`: it is new. */
@@ -368,7 +379,8 @@ static ramp_status put_in_folder(struct store *store, int folder, const char *se
 }
 
 ramp_status store_put(struct store *store, const char *service, const ramp_module_id *id,
-                      ramp_bytes wasm, const json_t *config, bool *ret_unchanged, ramp_error *reterr) {
+                      ramp_bytes wasm, const json_t *config, bool *ret_unchanged,
+                      ramp_error *reterr) {
     ramp_status status = check_name(service, reterr);
     char path[PATH_TEXT];
     bool is_new;
@@ -385,13 +397,15 @@ ramp_status store_put(struct store *store, const char *service, const ramp_modul
     close(folder);
     entry_forget(store, service);
     if (is_new && status == RAMP_OK && fsync(store->modules) != 0)
-        return error_set(reterr, RAMP_IO, "'%s' is written, but it may be lost if the machine stops now: "
-                         "%s", path_text(store, service, "", path), strerror(errno));
+        return error_set(reterr, RAMP_IO,
+                         "'%s' is written, but it may be lost if the machine stops now: "
+                         "%s",
+                         path_text(store, service, "", path), strerror(errno));
     if (is_new && status) unlinkat(store->modules, service, AT_REMOVEDIR);
     return status;
 }
 
-/* ---- listing ------------------------------------------------------------------------------- */
+/* ---- listing --------------------------------------------------------------------------------- */
 
 static json_t *describe(struct store *store, const char *service, bool with_config) {
     struct store_version version;
@@ -429,14 +443,16 @@ static json_t *list_versions(struct store *store, const char *service) {
         if (strlen(entry->d_name) != MODULE_ID_TEXT_SIZE - 1 + strlen(".wasm")) continue;
         memcpy(text, entry->d_name, sizeof(text) - 1);
         text[sizeof(text) - 1] = '\0';
-        if (module_id_parse(text, &id) && strcmp(entry->d_name + MODULE_ID_TEXT_SIZE - 1, ".wasm") == 0)
+        if (module_id_parse(text, &id) &&
+            strcmp(entry->d_name + MODULE_ID_TEXT_SIZE - 1, ".wasm") == 0)
             json_array_append_new(list, json_string(text));
     }
     closedir(stream);
     return list;
 }
 
-ramp_status store_list(struct store *store, const char *service, json_t **ret_list, ramp_error *reterr) {
+ramp_status store_list(struct store *store, const char *service, json_t **ret_list,
+                       ramp_error *reterr) {
     ramp_status status = service ? check_name(service, reterr) : RAMP_OK;
     json_t *list, *one;
     DIR *stream;
@@ -464,7 +480,8 @@ ramp_status store_list(struct store *store, const char *service, json_t **ret_li
         return error_set(reterr, RAMP_IO, "cannot list '%s': %s", store->path, strerror(errno));
     }
     for (struct dirent *entry; (entry = readdir(stream)) != NULL;)
-        if (store_name_is_valid(entry->d_name) && (one = describe(store, entry->d_name, false)) != NULL)
+        if (store_name_is_valid(entry->d_name) &&
+            (one = describe(store, entry->d_name, false)) != NULL)
             json_array_append_new(list, one);
     closedir(stream);
     *ret_list = list;

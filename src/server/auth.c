@@ -14,7 +14,8 @@ static bool bytes_are(ramp_bytes bytes, const char *text) {
 static bool ends_with(ramp_bytes bytes, const char *end) {
     size_t size = strlen(end);
 
-    return bytes.size > size && strncasecmp((const char *)bytes.data + bytes.size - size, end, size) == 0;
+    return bytes.size > size &&
+           strncasecmp((const char *)bytes.data + bytes.size - size, end, size) == 0;
 }
 
 /* 127.x.y.z in full: short forms (127.1) and octal ones are for those who want to confuse. */
@@ -64,7 +65,8 @@ static bool is_loopback_origin(ramp_bytes origin) {
     for (size_t i = 0; i < sizeof(schemes) / sizeof(*schemes); i++) {
         size_t size = strlen(schemes[i]);
         if (origin.size > size && strncasecmp(origin.data, schemes[i], size) == 0)
-            return auth_is_loopback_host((ramp_bytes){(const char *)origin.data + size, origin.size - size});
+            return auth_is_loopback_host(
+                (ramp_bytes){(const char *)origin.data + size, origin.size - size});
     }
     return false;
 }
@@ -74,7 +76,8 @@ static bool token_matches(ramp_bytes authorization, const char *token) {
     size_t size = strlen(token), skip = sizeof(scheme) - 1;
     const char *text = authorization.data;
 
-    if (size == 0 || authorization.size <= skip || strncasecmp(text, scheme, skip) != 0) return false;
+    if (size == 0 || authorization.size <= skip || strncasecmp(text, scheme, skip) != 0)
+        return false;
     while (skip < authorization.size && text[skip] == ' ') skip++;
     /* The token's size is no secret. */
     return authorization.size - skip == size && CRYPTO_memcmp(text + skip, token, size) == 0;
@@ -95,14 +98,18 @@ const char *auth_sentence(enum auth_result result) {
     switch (result) {
     case AUTH_OK: break;
     case AUTH_MISSING:
-        return "this needs `Authorization: Bearer TOKEN`; the token is in the file admin.token of the server's "
+        return "this needs `Authorization: Bearer TOKEN`; the token is in the file admin.token of "
+               "the server's "
                "data folder";
     case AUTH_WRONG:
-        return "this is not the server's token; the token is in the file admin.token of the server's data "
+        return "this is not the server's token; the token is in the file admin.token of the "
+               "server's data "
                "folder";
     case AUTH_FOREIGN:
-        return "`ramp dev` takes requests without a token from pages and programs under a loopback name only "
-               "(http://localhost, http://127.0.0.1); else send the token, which is in the file admin.token "
+        return "`ramp dev` takes requests without a token from pages and programs under a loopback "
+               "name only "
+               "(http://localhost, http://127.0.0.1); else send the token, which is in the file "
+               "admin.token "
                "of the server's data folder";
     }
     return "";

@@ -25,14 +25,14 @@
 enum { KEY_SIZE = 32, TAG_SIZE = 32, NAME_SIZE = MODULE_ID_TEXT_SIZE + 16, READ_SIZE = 64 << 10 };
 
 struct cache {
-    char *path;    /* DATA/cache */
+    char *path; /* DATA/cache */
     char *variant;
     int folder;
     EVP_MAC_CTX *hmac; /* holds the key; copied for each use */
     uint64_t size, size_max;
 };
 
-/* ---- the key ------------------------------------------------------------------------------- */
+/* ---- the key --------------------------------------------------------------------------------- */
 
 /* Reads DATA/cache.key, or makes it. A damaged one is replaced: then every artefact is compiled again. */
 static ramp_status load_key(int folder, const char *data, unsigned char ret_key[KEY_SIZE],
@@ -55,7 +55,8 @@ static ramp_status load_key(int folder, const char *data, unsigned char ret_key[
     return files_write(folder, "cache.key", path, (ramp_bytes){ret_key, KEY_SIZE}, true, reterr);
 }
 
-static ramp_status open_hmac(struct cache *cache, int folder, const char *data, ramp_error *reterr) {
+static ramp_status open_hmac(struct cache *cache, int folder, const char *data,
+                             ramp_error *reterr) {
     OSSL_PARAM params[] = {OSSL_PARAM_construct_utf8_string("digest", (char[]){"SHA256"}, 0),
                            OSSL_PARAM_construct_end()};
     unsigned char key[KEY_SIZE];
@@ -72,7 +73,7 @@ static ramp_status open_hmac(struct cache *cache, int folder, const char *data, 
     return status;
 }
 
-/* ---- names and sizes ----------------------------------------------------------------------- */
+/* ---- names and sizes ------------------------------------------------------------------------- */
 
 /* The file's name: what the artefact depends on, hashed. Two parts, so no two inputs look the same. */
 static bool key_text(const struct cache *cache, const ramp_module_id *id,
@@ -115,7 +116,8 @@ static size_t list_files(struct cache *cache, struct kept **ret_files) {
     for (struct dirent *entry; (entry = readdir(stream)) != NULL;) {
         size_t length = strlen(entry->d_name);
         struct stat info;
-        if (length < 10 || length >= NAME_SIZE || strcmp(entry->d_name + length - 9, ".artefact") != 0 ||
+        if (length < 10 || length >= NAME_SIZE ||
+            strcmp(entry->d_name + length - 9, ".artefact") != 0 ||
             fstatat(cache->folder, entry->d_name, &info, AT_SYMLINK_NOFOLLOW) != 0)
             continue;
         if (count == capacity) {
@@ -159,7 +161,7 @@ static void trim(struct cache *cache, const char *kept) {
     mem_free(files);
 }
 
-/* ---- the door ------------------------------------------------------------------------------ */
+/* ---- the door -------------------------------------------------------------------------------- */
 
 ramp_status cache_open(const char *data, const char *variant, struct cache **ret_cache,
                        ramp_error *reterr) {
@@ -169,7 +171,8 @@ ramp_status cache_open(const char *data, const char *variant, struct cache **ret
     int folder = -1;
 
     if (size + NAME_SIZE >= CACHE_PATH_SIZE)
-        return error_set(reterr, RAMP_ARGS, "the data folder's path is longer than %d bytes: '%.100s...'",
+        return error_set(reterr, RAMP_ARGS,
+                         "the data folder's path is longer than %d bytes: '%.100s...'",
                          CACHE_PATH_SIZE - NAME_SIZE, data);
     cache = mem_zalloc(sizeof(*cache));
     if (!cache) goto fail;
@@ -274,8 +277,8 @@ static bool read_tag(const struct cache *cache, const char *key, unsigned char r
     return good;
 }
 
-ramp_status cache_find(struct cache *cache, const ramp_module_id *id, char ret_path[CACHE_PATH_SIZE],
-                       ramp_error *reterr) {
+ramp_status cache_find(struct cache *cache, const ramp_module_id *id,
+                       char ret_path[CACHE_PATH_SIZE], ramp_error *reterr) {
     unsigned char expected[TAG_SIZE], found[TAG_SIZE];
     char key[MODULE_ID_TEXT_SIZE], name[NAME_SIZE];
     bool good;
@@ -284,17 +287,21 @@ ramp_status cache_find(struct cache *cache, const ramp_module_id *id, char ret_p
     if (!key_text(cache, id, key)) return error_set(reterr, RAMP_NO_MEMORY, "no memory for a hash");
     snprintf(name, sizeof(name), "%s.artefact", key);
     fd = openat(cache->folder, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-    if (fd < 0 && errno == ENOENT) return error_set(reterr, RAMP_NOT_FOUND, "no artefact '%s'", key);
+    if (fd < 0 && errno == ENOENT)
+        return error_set(reterr, RAMP_NOT_FOUND, "no artefact '%s'", key);
     if (fd < 0)
-        return error_set(reterr, RAMP_IO, "cannot open '%s/%s': %s", cache->path, name, strerror(errno));
+        return error_set(reterr, RAMP_IO, "cannot open '%s/%s': %s", cache->path, name,
+                         strerror(errno));
     good = read_tag(cache, key, expected) && tag_of_file(cache, key, fd, found) &&
            CRYPTO_memcmp(expected, found, TAG_SIZE) == 0;
     if (good) futimens(fd, NULL); /* used now: see trim() */
     close(fd);
     if (!good) {
         remove_files(cache, key);
-        return error_set(reterr, RAMP_DENIED, "'%s/%s' is not as this server wrote it; it is removed and "
-                         "compiled again", cache->path, name);
+        return error_set(reterr, RAMP_DENIED,
+                         "'%s/%s' is not as this server wrote it; it is removed and "
+                         "compiled again",
+                         cache->path, name);
     }
     snprintf(ret_path, CACHE_PATH_SIZE, "%s/%s", cache->path, name);
     return RAMP_OK;

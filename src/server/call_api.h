@@ -50,15 +50,15 @@ struct api_call {
 
     struct member *member; /* while the room's worker has it */
 
-    int status;          /* HTTP */
-    struct list events;  /* struct queued; empty unless `status` is 200 and nothing failed */
-    json_t *error;       /* {"code", "message", "where"} or NULL */
+    int status;         /* HTTP */
+    struct list events; /* struct queued; empty unless `status` is 200 and nothing failed */
+    json_t *error;      /* {"code", "message", "where"} or NULL */
     uint64_t cpu_ns;
-    bool ran;            /* it had an outcome: `cpu_us` is told */
+    bool ran; /* it had an outcome: `cpu_us` is told */
     bool joined;
 };
 
-/* ---- call_parse.c ------------------------------------------------------------------------------------- */
+/* ---- call_parse.c ---------------------------------------------------------------------------- */
 
 /* Reads the body of POST /_ramp/v1/call. RAMP_ARGS and RAMP_TOO_BIG with a sentence. */
 RAMP_CHECK ramp_status call_parse(ramp_bytes body, struct api_call **ret_call, ramp_error *reterr);
@@ -67,11 +67,12 @@ void api_call_free(struct api_call *call);
 uint64_t caller_owner(const char *name);
 bool caller_name_is_valid(const char *name);
 
-struct queued *queued_new(json_t *json, bool is_close); /* takes `json`, which may be NULL; NULL: no memory */
+struct queued *queued_new(json_t *json,
+                          bool is_close); /* takes `json`, which may be NULL; NULL: no memory */
 void queued_free_all(struct list *list);
 void queued_move_all(struct list *from, struct list *to); /* to its end */
 
-/* ---- call_room.c -------------------------------------------------------------------------------------- */
+/* ---- call_room.c ----------------------------------------------------------------------------- */
 
 /* Runs a call in its room, on the room's worker (a worker_fn; `argument` is the api_call). */
 void call_run(struct worker *worker, void *argument);
@@ -95,7 +96,7 @@ void members_done(struct members *members);
 /* The server stops: tells callers that their connections are closed (1012). */
 void members_say_goodbye(struct worker *worker, struct members *members);
 
-/* ---- callers.c ---------------------------------------------------------------------------------------- */
+/* ---- callers.c ------------------------------------------------------------------------------- */
 
 struct callers {
     struct worker *worker;
@@ -115,7 +116,7 @@ void callers_call_ended(struct worker *worker, struct api_call *call);
 /* Something wants to be looked after at times: see callers.c. */
 void callers_start_ticking(struct callers *callers);
 
-/* ---- feed.c ------------------------------------------------------------------------------------------- */
+/* ---- feed.c ---------------------------------------------------------------------------------- */
 
 struct feed *feed_new(void);
 void feed_free(struct feed *feed); /* NULL is accepted */

@@ -18,7 +18,7 @@
 #include "server/json_document.h"
 #include "wire/url.h"
 
-/* ---- names -------------------------------------------------------------------------------------------- */
+/* ---- names ----------------------------------------------------------------------------------- */
 
 uint64_t caller_owner(const char *name) {
     unsigned char hash[EVP_MAX_MD_SIZE] = {0};
@@ -40,7 +40,7 @@ bool caller_name_is_valid(const char *name) {
     return true;
 }
 
-/* ---- queued events ------------------------------------------------------------------------------------ */
+/* ---- queued events --------------------------------------------------------------------------- */
 
 struct queued *queued_new(json_t *json, bool is_close) {
     struct queued *queued = NULL;
@@ -69,12 +69,12 @@ void queued_move_all(struct list *from, struct list *to) {
     for (struct list *node; (node = list_pop_front(from)) != NULL;) list_push_back(to, node);
 }
 
-/* ---- fields ------------------------------------------------------------------------------------------- */
+/* ---- fields ---------------------------------------------------------------------------------- */
 
 static const char *const fields[] = {
-    "caller", "service", "room",  "call",   "connection", "payload", "payload_base64", "binary",
-    "user",   "query",   "headers", "ip",   "claims",     "code",    "method",         "path",
-    "request_id",
+    "caller",         "service", "room",   "call",  "connection", "payload",
+    "payload_base64", "binary",  "user",   "query", "headers",    "ip",
+    "claims",         "code",    "method", "path",  "request_id",
 };
 
 static ramp_status check_fields(const json_t *json, ramp_error *reterr) {
@@ -83,14 +83,16 @@ static ramp_status check_fields(const json_t *json, ramp_error *reterr) {
 
     json_object_foreach((json_t *)(uintptr_t)json, key, value) {
         bool known = false;
-        for (size_t i = 0; i < sizeof(fields) / sizeof(*fields); i++) known |= strcmp(key, fields[i]) == 0;
+        for (size_t i = 0; i < sizeof(fields) / sizeof(*fields); i++)
+            known |= strcmp(key, fields[i]) == 0;
         if (!known) return error_set(reterr, RAMP_ARGS, "a call has no field `%.60s`", key);
     }
     return RAMP_OK;
 }
 
 /* A text without NUL. `*ret_text` stays as it is if the field is absent or null. */
-static ramp_status text_field(const json_t *json, const char *key, const char **ret_text, ramp_error *reterr) {
+static ramp_status text_field(const json_t *json, const char *key, const char **ret_text,
+                              ramp_error *reterr) {
     const json_t *value = json_object_get(json, key);
 
     if (!value || json_is_null(value)) return RAMP_OK;
@@ -101,7 +103,8 @@ static ramp_status text_field(const json_t *json, const char *key, const char **
     return RAMP_OK;
 }
 
-static ramp_status bytes_field(const json_t *json, const char *key, ramp_bytes *ret_bytes, ramp_error *reterr) {
+static ramp_status bytes_field(const json_t *json, const char *key, ramp_bytes *ret_bytes,
+                               ramp_error *reterr) {
     const char *text = NULL;
     ramp_status status = text_field(json, key, &text, reterr);
 
@@ -113,17 +116,19 @@ static ramp_status required_field(const json_t *json, const char *key, const cha
                                   ramp_error *reterr) {
     ramp_status status = text_field(json, key, ret_text, reterr);
 
-    if (status == RAMP_OK && !*ret_text) return error_set(reterr, RAMP_ARGS, "`%s` is missing", key);
+    if (status == RAMP_OK && !*ret_text)
+        return error_set(reterr, RAMP_ARGS, "`%s` is missing", key);
     return status;
 }
 
-/* ---- header lines ------------------------------------------------------------------------------------- */
+/* ---- header lines ---------------------------------------------------------------------------- */
 
 static bool is_token(char c) {
     return c > 0x20 && c < 0x7F && !strchr("\"(),/:;<=>?@[\\]{}", c);
 }
 
-static size_t put_line(char *out, const char *name, size_t name_size, const char *value, size_t value_size) {
+static size_t put_line(char *out, const char *name, size_t name_size, const char *value,
+                       size_t value_size) {
     for (size_t i = 0; i < name_size; i++)
         out[i] = (char)(name[i] >= 'A' && name[i] <= 'Z' ? name[i] | 0x20 : name[i]);
     memcpy(out + name_size, ": ", 2);
@@ -140,8 +145,8 @@ static bool line_is_good(const char *name, size_t name_size, const char *value, 
 }
 
 /* {"name": "value"} to `name: value\n` lines. */
-static ramp_status lines_of_object(const json_t *object, const char *key, char **ret_lines, size_t *ret_size,
-                                   ramp_error *reterr) {
+static ramp_status lines_of_object(const json_t *object, const char *key, char **ret_lines,
+                                   size_t *ret_size, ramp_error *reterr) {
     const char *name;
     json_t *value;
     size_t size = 0;
@@ -150,14 +155,15 @@ static ramp_status lines_of_object(const json_t *object, const char *key, char *
     json_object_foreach((json_t *)(uintptr_t)object, name, value) {
         if (!json_is_string(value) ||
             !line_is_good(name, strlen(name), json_string_value(value), json_string_length(value)))
-            return error_set(reterr, RAMP_ARGS, "`%s`: '%.60s' is no header with a text of one line", key, name);
+            return error_set(reterr, RAMP_ARGS,
+                             "`%s`: '%.60s' is no header with a text of one line", key, name);
         size += strlen(name) + json_string_length(value) + 3;
     }
     lines = mem_alloc(size);
     if (!lines) return error_set(reterr, RAMP_NO_MEMORY, "no memory for `%s`", key);
     size = 0;
-    json_object_foreach((json_t *)(uintptr_t)object, name, value)
-        size += put_line(lines + size, name, strlen(name), json_string_value(value), json_string_length(value));
+    json_object_foreach((json_t *)(uintptr_t)object, name, value) size += put_line(
+        lines + size, name, strlen(name), json_string_value(value), json_string_length(value));
     *ret_lines = lines;
     *ret_size = size;
     return RAMP_OK;
@@ -182,7 +188,8 @@ static ramp_status lines_of_text(const char *text, size_t size, const char *key,
             size_t value_size = length - (size_t)(value - line);
             while (value_size > 0 && *value == ' ') value++, value_size--;
             if (line_is_good(line, (size_t)(colon - line), value, value_size)) {
-                written += put_line(lines + written, line, (size_t)(colon - line), value, value_size);
+                written +=
+                    put_line(lines + written, line, (size_t)(colon - line), value, value_size);
                 continue;
             }
         }
@@ -194,27 +201,28 @@ static ramp_status lines_of_text(const char *text, size_t size, const char *key,
     return RAMP_OK;
 }
 
-static ramp_status lines_field(const json_t *json, const char *key, ramp_bytes *ret_lines, void **ret_memory,
-                               ramp_error *reterr) {
+static ramp_status lines_field(const json_t *json, const char *key, ramp_bytes *ret_lines,
+                               void **ret_memory, ramp_error *reterr) {
     const json_t *value = json_object_get(json, key);
     char *lines = NULL;
     ramp_status status;
     size_t size = 0;
 
     if (!value || json_is_null(value)) return RAMP_OK;
-    if (json_is_object(value))
-        status = lines_of_object(value, key, &lines, &size, reterr);
+    if (json_is_object(value)) status = lines_of_object(value, key, &lines, &size, reterr);
     else if (json_is_string(value))
-        status = lines_of_text(json_string_value(value), json_string_length(value), key, &lines, &size, reterr);
+        status = lines_of_text(json_string_value(value), json_string_length(value), key, &lines,
+                               &size, reterr);
     else
-        status = error_set(reterr, RAMP_ARGS, "`%s` is neither an object nor `name: value` lines", key);
+        status =
+            error_set(reterr, RAMP_ARGS, "`%s` is neither an object nor `name: value` lines", key);
     if (status) return status;
     *ret_memory = lines;
     *ret_lines = (ramp_bytes){lines, size};
     return RAMP_OK;
 }
 
-/* ---- the payload -------------------------------------------------------------------------------------- */
+/* ---- the payload ----------------------------------------------------------------------------- */
 
 static ramp_status payload_field(struct api_call *call, ramp_error *reterr) {
     const json_t *text = json_object_get(call->json, "payload");
@@ -222,29 +230,34 @@ static ramp_status payload_field(struct api_call *call, ramp_error *reterr) {
     const json_t *binary = json_object_get(call->json, "binary");
     ramp_status status;
 
-    if (text && base64) return error_set(reterr, RAMP_ARGS, "`payload` and `payload_base64` exclude each other");
-    if (binary && !json_is_boolean(binary)) return error_set(reterr, RAMP_ARGS, "`binary` is not true or false");
+    if (text && base64)
+        return error_set(reterr, RAMP_ARGS, "`payload` and `payload_base64` exclude each other");
+    if (binary && !json_is_boolean(binary))
+        return error_set(reterr, RAMP_ARGS, "`binary` is not true or false");
     if ((text && !json_is_string(text)) || (base64 && !json_is_string(base64)))
-        return error_set(reterr, RAMP_ARGS, "`%s` is not a string", text ? "payload" : "payload_base64");
+        return error_set(reterr, RAMP_ARGS, "`%s` is not a string",
+                         text ? "payload" : "payload_base64");
     call->binary = binary ? json_is_true(binary) : base64 != NULL;
     if (text) {
         call->payload = (ramp_bytes){json_string_value(text), json_string_length(text)};
         return RAMP_OK;
     }
     if (!base64) return RAMP_OK;
-    status = base64_decode((ramp_bytes){json_string_value(base64), json_string_length(base64)}, &call->payload);
+    status = base64_decode((ramp_bytes){json_string_value(base64), json_string_length(base64)},
+                           &call->payload);
     if (status) return error_set(reterr, status, "`payload_base64` is no base64");
     call->payload_memory = (void *)(uintptr_t)call->payload.data;
     if (!call->binary && !utf8_valid(call->payload.data, call->payload.size))
-        return error_set(reterr, RAMP_ARGS, "`payload_base64` is no UTF-8, so it cannot be sent as text");
+        return error_set(reterr, RAMP_ARGS,
+                         "`payload_base64` is no UTF-8, so it cannot be sent as text");
     return RAMP_OK;
 }
 
-/* ---- the call ----------------------------------------------------------------------------------------- */
+/* ---- the call -------------------------------------------------------------------------------- */
 
 static ramp_status kind_field(struct api_call *call, ramp_error *reterr) {
-    static const ramp_call_kind kinds[] = {RAMP_CALL_OPEN, RAMP_CALL_JOIN, RAMP_CALL_MESSAGE, RAMP_CALL_LEAVE,
-                                           RAMP_CALL_REQUEST};
+    static const ramp_call_kind kinds[] = {RAMP_CALL_OPEN, RAMP_CALL_JOIN, RAMP_CALL_MESSAGE,
+                                           RAMP_CALL_LEAVE, RAMP_CALL_REQUEST};
     const char *text = NULL;
     ramp_status status = required_field(call->json, "call", &text, reterr);
 
@@ -253,8 +266,10 @@ static ramp_status kind_field(struct api_call *call, ramp_error *reterr) {
         call->kind = kinds[i];
         if (strcmp(text, ramp_call_name(kinds[i])) == 0) return RAMP_OK;
     }
-    return error_set(reterr, RAMP_ARGS, "there is no call '%.40s'; there are open, join, message, leave and "
-                     "request", text);
+    return error_set(reterr, RAMP_ARGS,
+                     "there is no call '%.40s'; there are open, join, message, leave and "
+                     "request",
+                     text);
 }
 
 static ramp_status code_field(struct api_call *call, ramp_error *reterr) {
@@ -262,7 +277,8 @@ static ramp_status code_field(struct api_call *call, ramp_error *reterr) {
 
     call->code = 1000;
     if (!code || json_is_null(code)) return RAMP_OK;
-    if (!json_is_integer(code) || json_integer_value(code) < 1000 || json_integer_value(code) > 4999)
+    if (!json_is_integer(code) || json_integer_value(code) < 1000 ||
+        json_integer_value(code) > 4999)
         return error_set(reterr, RAMP_ARGS, "`code` is no WebSocket close code (1000 to 4999)");
     call->code = (uint16_t)json_integer_value(code);
     return RAMP_OK;
@@ -275,19 +291,25 @@ static ramp_status names_of(struct api_call *call, ramp_error *reterr) {
 
     if (!status) status = required_field(call->json, "service", &call->service, reterr);
     if (!status) status = required_field(call->json, "room", &call->room, reterr);
-    if (!status && has_connection) status = required_field(call->json, "connection", &call->connection, reterr);
+    if (!status && has_connection)
+        status = required_field(call->json, "connection", &call->connection, reterr);
     if (!status) status = text_field(call->json, "request_id", &call->request_id, reterr);
     if (status) return status;
     if (!caller_name_is_valid(call->caller))
-        return error_set(reterr, RAMP_ARGS, "`caller` has 1 to %u bytes of UTF-8 without control characters",
+        return error_set(reterr, RAMP_ARGS,
+                         "`caller` has 1 to %u bytes of UTF-8 without control characters",
                          LIMIT_CALLER_NAME);
     if (!url_service_valid(text_of(call->service)))
-        return error_set(reterr, RAMP_ARGS, "`service`: '%.80s' is no name for a service: 1 to %u of a-z, 0-9 and "
-                         "'-', not beginning with '-'", call->service, LIMIT_SERVICE_NAME);
+        return error_set(reterr, RAMP_ARGS,
+                         "`service`: '%.80s' is no name for a service: 1 to %u of a-z, 0-9 and "
+                         "'-', not beginning with '-'",
+                         call->service, LIMIT_SERVICE_NAME);
     if (!url_room_valid(text_of(call->room)))
-        return error_set(reterr, RAMP_ARGS, "`room` has 1 to %u bytes of UTF-8 without control characters and '/'",
+        return error_set(reterr, RAMP_ARGS,
+                         "`room` has 1 to %u bytes of UTF-8 without control characters and '/'",
                          LIMIT_ROOM_ID);
-    if (call->request_id && (*call->request_id == '\0' || strlen(call->request_id) > LIMIT_REQUEST_ID))
+    if (call->request_id &&
+        (*call->request_id == '\0' || strlen(call->request_id) > LIMIT_REQUEST_ID))
         return error_set(reterr, RAMP_ARGS, "`request_id` has 1 to %u bytes", LIMIT_REQUEST_ID);
     return RAMP_OK;
 }
@@ -301,7 +323,8 @@ static ramp_status values_of(struct api_call *call, ramp_error *reterr) {
     if (!status) status = bytes_field(json, "ip", &call->ip, reterr);
     if (!status) status = bytes_field(json, "method", &call->method, reterr);
     if (!status) status = bytes_field(json, "path", &call->path, reterr);
-    if (!status) status = lines_field(json, "headers", &call->headers, &call->headers_memory, reterr);
+    if (!status)
+        status = lines_field(json, "headers", &call->headers, &call->headers_memory, reterr);
     if (!status) status = lines_field(json, "claims", &call->claims, &call->claims_memory, reterr);
     if (!status) status = code_field(call, reterr);
     if (!status) status = payload_field(call, reterr);
@@ -309,7 +332,8 @@ static ramp_status values_of(struct api_call *call, ramp_error *reterr) {
     if (!call->method.data) call->method = (ramp_bytes){"GET", 3};
     mark = call->path.size ? memchr(call->path.data, '?', call->path.size) : NULL;
     if (mark && !call->query.data)
-        call->query = (ramp_bytes){mark + 1, call->path.size - (size_t)(mark + 1 - (const char *)call->path.data)};
+        call->query = (ramp_bytes){
+            mark + 1, call->path.size - (size_t)(mark + 1 - (const char *)call->path.data)};
     return RAMP_OK;
 }
 
@@ -321,14 +345,16 @@ ramp_status call_parse(ramp_bytes body, struct api_call **ret_call, ramp_error *
     if (!call) goto fail;
     list_init(&call->link);
     list_init(&call->events);
-    call->json = json_loadb(body.size ? body.data : "", body.size, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &error);
+    call->json = json_loadb(body.size ? body.data : "", body.size,
+                            JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &error);
     if (!call->json) {
-        status = error_set(reterr, RAMP_ARGS, "the body is no JSON: line %d, column %d: %s", error.line,
-                           error.column, error.text);
+        status = error_set(reterr, RAMP_ARGS, "the body is no JSON: line %d, column %d: %s",
+                           error.line, error.column, error.text);
         goto fail;
     }
-    status = json_is_object(call->json) ? check_fields(call->json, reterr)
-                                        : error_set(reterr, RAMP_ARGS, "the body is no JSON object");
+    status = json_is_object(call->json)
+                 ? check_fields(call->json, reterr)
+                 : error_set(reterr, RAMP_ARGS, "the body is no JSON object");
     if (!status) status = kind_field(call, reterr);
     if (!status) status = names_of(call, reterr);
     if (!status) status = values_of(call, reterr);

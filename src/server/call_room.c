@@ -37,7 +37,7 @@ struct forced_leave {
     struct member *member;
 };
 
-/* ---- members ------------------------------------------------------------------------------------------ */
+/* ---- members --------------------------------------------------------------------------------- */
 
 void members_init(struct members *members, uint64_t seed) {
     map_init(&members->by_owner, seed);
@@ -102,10 +102,12 @@ void members_done(struct members *members) {
 }
 
 /* Its `close` event, for the queue of its caller. */
-static void tell_closed(struct worker *worker, ramp_connection *connection, uint16_t code, const char *reason) {
-    struct queued *queued =
-        queued_new(events_json_close(ramp_connection_service(connection), ramp_connection_room(connection),
-                                     ramp_connection_id(connection), code, reason), true);
+static void tell_closed(struct worker *worker, ramp_connection *connection, uint16_t code,
+                        const char *reason) {
+    struct queued *queued = queued_new(
+        events_json_close(ramp_connection_service(connection), ramp_connection_room(connection),
+                          ramp_connection_id(connection), code, reason),
+        true);
     struct list events;
 
     if (!queued) return;
@@ -114,16 +116,18 @@ static void tell_closed(struct worker *worker, ramp_connection *connection, uint
     callers_tell(worker, ramp_connection_owner(connection), &events);
 }
 
-void callers_closed(struct worker *worker, ramp_connection *connection, uint16_t code, const char *reason) {
+void callers_closed(struct worker *worker, ramp_connection *connection, uint16_t code,
+                    const char *reason) {
     struct member *member = ramp_connection_data(connection);
 
     tell_closed(worker, connection, code, reason ? reason : "");
     if (member) member_free(members_of(worker), member);
 }
 
-/* ---- leaves that nobody asked for --------------------------------------------------------------------- */
+/* ---- leaves that nobody asked for ------------------------------------------------------------ */
 
-static void forced_leave_done(struct worker *worker, struct call_tag *tag, const ramp_outcome *outcome) {
+static void forced_leave_done(struct worker *worker, struct call_tag *tag,
+                              const ramp_outcome *outcome) {
     struct forced_leave *leave = list_item(tag, struct forced_leave, tag);
 
     (void)outcome;
@@ -135,12 +139,14 @@ static void forced_leave_done(struct worker *worker, struct call_tag *tag, const
     mem_free(leave);
 }
 
-static void force_leave(struct worker *worker, struct member *member, const struct leave_all *order) {
+static void force_leave(struct worker *worker, struct member *member,
+                        const struct leave_all *order) {
     struct forced_leave *leave = mem_zalloc(sizeof(*leave));
 
     if (!leave) return; /* the next order, or the room's end, takes it along */
     if (order->tells)
-        tell_closed(worker, member->connection, order->code, "the caller does not fetch its events");
+        tell_closed(worker, member->connection, order->code,
+                    "the caller does not fetch its events");
     leave->tag.done = forced_leave_done;
     leave->member = member;
     member->leaving = &leave->member;
@@ -150,7 +156,8 @@ static void force_leave(struct worker *worker, struct member *member, const stru
 
 void call_leave_all(struct worker *worker, void *argument) {
     struct leave_all *order = argument;
-    struct member_set *set = map_get(&members_of(worker)->by_owner, &order->owner, sizeof(order->owner));
+    struct member_set *set =
+        map_get(&members_of(worker)->by_owner, &order->owner, sizeof(order->owner));
 
     /* While the server stops no leaves are run, and its hosts may have gone. */
     if (set && !server_is_draining(worker_server(worker))) {
@@ -175,10 +182,10 @@ void members_say_goodbye(struct worker *worker, struct members *members) {
     }
 }
 
-/* ---- running a call ----------------------------------------------------------------------------------- */
+/* ---- running a call -------------------------------------------------------------------------- */
 
-static void end_with(struct worker *worker, struct api_call *call, int http_status, ramp_status status,
-                     const char *message) {
+static void end_with(struct worker *worker, struct api_call *call, int http_status,
+                     ramp_status status, const char *message) {
     list_remove(&call->link);
     call->status = http_status;
     call->error = json_pack("{s:s, s:o, s:s}", "code", ramp_status_name(status), "message",
@@ -187,8 +194,10 @@ static void end_with(struct worker *worker, struct api_call *call, int http_stat
 }
 
 /* libramp has not taken the call. At a bound a join and a message are the same to a caller: come back. */
-static void end_untaken(struct worker *worker, struct api_call *call, ramp_status status, const char *message) {
-    int http_status = status == RAMP_BUSY || status == RAMP_LIMIT ? 429 : control_http_status(status);
+static void end_untaken(struct worker *worker, struct api_call *call, ramp_status status,
+                        const char *message) {
+    int http_status =
+        status == RAMP_BUSY || status == RAMP_LIMIT ? 429 : control_http_status(status);
 
     end_with(worker, call, http_status, status, message);
 }
@@ -218,16 +227,15 @@ static int status_of_failed(ramp_status status) {
     }
 }
 
-static void let_go_of_member(struct worker *worker, struct api_call *call, const ramp_outcome *outcome) {
+static void let_go_of_member(struct worker *worker, struct api_call *call,
+                             const ramp_outcome *outcome) {
     struct member *member = call->member;
     bool is_join = call->kind == RAMP_CALL_JOIN;
 
     if (!member) return;
     call->member = NULL;
-    if (is_join)
-        member->joining = NULL;
-    else
-        member->leaving = NULL;
+    if (is_join) member->joining = NULL;
+    else member->leaving = NULL;
     if (call->kind == RAMP_CALL_LEAVE || (is_join && !outcome->joined))
         member_free(members_of(worker), member);
 }
@@ -247,7 +255,8 @@ static void call_done(struct worker *worker, struct call_tag *tag, const ramp_ou
         call->status = 200;
     } else {
         queued_free_all(&call->events);
-        end_with(worker, call, 500, RAMP_NO_MEMORY, "the call was made, but there is no memory for its events");
+        end_with(worker, call, 500, RAMP_NO_MEMORY,
+                 "the call was made, but there is no memory for its events");
         return;
     }
     callers_call_ended(worker, call);
@@ -255,8 +264,14 @@ static void call_done(struct worker *worker, struct call_tag *tag, const ramp_ou
 
 static ramp_status run_join(struct worker *worker, struct api_call *call, ramp_error *reterr) {
     ramp_join_options options = {
-        .size = sizeof(options), .id = call->connection, .owner = call->owner, .user = call->user,
-        .query = call->query, .headers = call->headers, .ip = call->ip, .claims = call->claims,
+        .size = sizeof(options),
+        .id = call->connection,
+        .owner = call->owner,
+        .user = call->user,
+        .query = call->query,
+        .headers = call->headers,
+        .ip = call->ip,
+        .claims = call->claims,
         .tag = &call->tag,
     };
     struct member *member = member_new(members_of(worker), call->owner);
@@ -265,7 +280,8 @@ static ramp_status run_join(struct worker *worker, struct api_call *call, ramp_e
     reterr->message[0] = '\0';
     if (!member) return status;
     options.data = member;
-    status = ramp_join(worker_host(worker), call->service, call->room, &options, &member->connection, reterr);
+    status = ramp_join(worker_host(worker), call->service, call->room, &options,
+                       &member->connection, reterr);
     if (status) {
         member_free(members_of(worker), member);
         return status;
@@ -278,9 +294,16 @@ static ramp_status run_join(struct worker *worker, struct api_call *call, ramp_e
 
 static ramp_status run_request(struct worker *worker, struct api_call *call, ramp_error *reterr) {
     ramp_request request = {
-        .size = sizeof(request), .method = call->method, .path = call->path, .query = call->query,
-        .headers = call->headers, .body = call->payload, .user = call->user, .ip = call->ip,
-        .claims = call->claims, .tag = &call->tag,
+        .size = sizeof(request),
+        .method = call->method,
+        .path = call->path,
+        .query = call->query,
+        .headers = call->headers,
+        .body = call->payload,
+        .user = call->user,
+        .ip = call->ip,
+        .claims = call->claims,
+        .tag = &call->tag,
     };
     return ramp_http_request(worker_host(worker), call->service, call->room, &request, reterr);
 }
@@ -292,7 +315,8 @@ static ramp_connection *find_connection(struct worker *worker, struct api_call *
     char message[400];
 
     if (!connection) {
-        snprintf(message, sizeof(message), "the room has no connection '%.128s'; join first", call->connection);
+        snprintf(message, sizeof(message), "the room has no connection '%.128s'; join first",
+                 call->connection);
         end_with(worker, call, 404, RAMP_NOT_FOUND, message);
         return NULL;
     }
@@ -347,10 +371,12 @@ void call_run(struct worker *worker, void *argument) {
     case RAMP_CALL_LEAVE: run_leave(worker, call); break;
     default: assert(false);
     }
-    if (status) end_untaken(worker, call, status, *error.message ? error.message : ramp_status_text(status));
+    if (status)
+        end_untaken(worker, call, status,
+                    *error.message ? error.message : ramp_status_text(status));
 }
 
-/* ---- events for callers, of calls that are not theirs ------------------------------------------------- */
+/* ---- events for callers, of calls that are not theirs ---------------------------------------- */
 
 static uint64_t owner_of_own_call(const ramp_outcome *outcome) {
     const struct call_tag *tag = outcome->tag;

@@ -18,10 +18,11 @@
 #include "server/call_api.h"
 #include "server/control.h"
 #include "server/json_document.h"
+#include "server/request_ids.h"
 
-#define TICK_NS 250000000u
+#define TICK_NS      250000000u
 #define TICK_REMOVES 64u /* callers in one tick: each removal begins the walk anew */
-#define MS 1000000ull
+#define MS           1000000ull
 
 struct waiter { /* an exchange that waits for a call which another one has made */
     struct list link;
@@ -29,51 +30,30 @@ struct waiter { /* an exchange that waits for a call which another one has made 
     uint64_t exchange_id;
 };
 
-struct request { /* a request_id */
-    struct list link; /* in `finished`, oldest first */
-    char *id;
-    bool done;
-    uint64_t done_ns;
-    ramp_bytes answer; /* data NULL: no longer kept */
-    struct list waiters;
-};
-
 struct caller {
     uint64_t owner;
     char *name;
     uint64_t heard_ns;
-    bool has_gone;      /* its lease is over; only request_ids are left */
-    unsigned in_flight; /* calls */
-    struct list queue;  /* struct queued */
-    size_t queue_size;  /* bytes, closes not counted */
-    bool overflowed;    /* only closes are queued, until they are fetched */
+    bool has_gone;       /* its lease is over; only request_ids are left */
+    unsigned in_flight;  /* calls */
+    struct list queue;   /* struct queued */
+    size_t queue_size;   /* bytes, closes not counted */
+    bool overflowed;     /* only closes are queued, until they are fetched */
     struct list polling; /* in callers.polls */
     struct worker *poll_asking;
     uint64_t poll_exchange_id, poll_until_ns;
-    struct map requests;
-    struct list finished;
-    size_t answers_size;
+    struct request_ids requests;
 };
 
-/* ---- life ----------------------------------------------------------------------------------------------- */
+/* ---- life ------------------------------------------------------------------------------------ */
 
-static void request_free(struct caller *caller, struct request *request) {
-    map_remove(&caller->requests, request->id, strlen(request->id));
-    list_remove(&request->link);
-    for (struct list *node; (node = list_pop_front(&request->waiters)) != NULL;)
+static void free_waiters(struct list *waiters) {
+    for (struct list *node; (node = list_pop_front(waiters)) != NULL;)
         mem_free(list_item(node, struct waiter, link));
-    caller->answers_size -= request->answer.size;
-    mem_free((void *)(uintptr_t)request->answer.data);
-    mem_free(request->id);
-    mem_free(request);
 }
 
 static void caller_free(struct caller *caller) {
-    size_t index = 0;
-
-    for (struct map_entry *entry; (entry = map_next(&caller->requests, &index)) != NULL; index = 0)
-        request_free(caller, entry->value);
-    map_done(&caller->requests);
+    request_ids_done(&caller->requests, free_waiters);
     queued_free_all(&caller->queue);
     list_remove(&caller->polling);
     mem_free(caller->name);
@@ -123,8 +103,7 @@ static struct caller *caller_new(struct callers *callers, uint64_t owner, const 
     caller->owner = owner;
     list_init(&caller->queue);
     list_init(&caller->polling);
-    list_init(&caller->finished);
-    map_init(&caller->requests, owner ^ (uint64_t)(uintptr_t)caller);
+    request_ids_init(&caller->requests, owner ^ (uint64_t)(uintptr_t)caller);
     caller->name = mem_copy_text(name, strlen(name));
     if (caller->name && map_put(&callers->homes, &caller->owner, sizeof(caller->owner), caller)) {
         callers_start_ticking(callers);
@@ -163,14 +142,14 @@ static struct caller *caller_hear(struct worker *worker, uint64_t owner, const c
     return caller;
 }
 
-/* ---- answers -------------------------------------------------------------------------------------------- */
+/* ---- answers --------------------------------------------------------------------------------- */
 
 struct answer { /* on its way to the asking worker */
     uint64_t exchange_id, owner;
     struct worker *home;
     int status;
-    ramp_bytes text;     /* owned; data NULL: no memory */
-    struct list events;  /* what comes back if the client has gone */
+    ramp_bytes text;    /* owned; data NULL: no memory */
+    struct list events; /* what comes back if the client has gone */
 };
 
 static void give_back(struct worker *worker, void *argument);
@@ -183,12 +162,11 @@ static void answer_exchange(struct worker *worker, void *argument) {
         control_reply_failed(exchange, RAMP_NO_MEMORY, "no memory for the answer");
     else if (exchange)
         exchange_reply(exchange, answer->status, "application/json",
-                       answer->status == 429 || answer->status == 503 ? "Retry-After: 1\r\n" : NULL, answer->text);
+                       answer->status == 429 || answer->status == 503 ? "Retry-After: 1\r\n" : NULL,
+                       answer->text);
     if (!exchange && !list_empty(&answer->events)) {
-        if (answer->home == worker)
-            give_back(worker, answer);
-        else
-            worker_post_answer(answer->home, give_back, answer);
+        if (answer->home == worker) give_back(worker, answer);
+        else worker_post_answer(answer->home, give_back, answer);
         return;
     }
     queued_free_all(&answer->events);
@@ -197,8 +175,8 @@ static void answer_exchange(struct worker *worker, void *argument) {
 }
 
 /* Takes `text` and the events of `events`. */
-static void send_answer(struct worker *worker, struct worker *asking, uint64_t exchange_id, uint64_t owner,
-                        int status, ramp_bytes text, struct list *events) {
+static void send_answer(struct worker *worker, struct worker *asking, uint64_t exchange_id,
+                        uint64_t owner, int status, ramp_bytes text, struct list *events) {
     struct answer *answer = mem_zalloc(sizeof(*answer));
 
     if (!answer) {
@@ -207,20 +185,19 @@ static void send_answer(struct worker *worker, struct worker *asking, uint64_t e
         mem_free((void *)(uintptr_t)text.data);
         return;
     }
-    *answer = (struct answer){.exchange_id = exchange_id, .owner = owner, .home = worker, .status = status,
-                              .text = text};
+    *answer = (struct answer){
+        .exchange_id = exchange_id, .owner = owner, .home = worker, .status = status, .text = text};
     list_init(&answer->events);
     queued_move_all(events, &answer->events);
-    if (asking == worker)
-        answer_exchange(worker, answer);
-    else
-        worker_post_answer(asking, answer_exchange, answer);
+    if (asking == worker) answer_exchange(worker, answer);
+    else worker_post_answer(asking, answer_exchange, answer);
 }
 
 /* {"events":[...]TAIL}; data NULL: no memory. */
 static ramp_bytes events_text(const struct list *events, const char *tail) {
     static const char head[] = "{\"events\":[";
-    size_t tail_size = strlen(tail), size = sizeof(head) - 1 + 1 + tail_size + 1, at = sizeof(head) - 1;
+    size_t tail_size = strlen(tail), size = sizeof(head) - 1 + 1 + tail_size + 1,
+           at = sizeof(head) - 1;
     char *text;
 
     list_each((struct list *)(uintptr_t)events, node, following)
@@ -258,10 +235,11 @@ static void answer_poll(struct worker *worker, struct caller *caller) {
     list_remove(&caller->polling);
     caller->heard_ns = worker_now_ns(worker);
     take_queue(caller, &events);
-    send_answer(worker, asking, caller->poll_exchange_id, caller->owner, 200, events_text(&events, ""), &events);
+    send_answer(worker, asking, caller->poll_exchange_id, caller->owner, 200,
+                events_text(&events, ""), &events);
 }
 
-/* ---- the queue ------------------------------------------------------------------------------------------ */
+/* ---- the queue ------------------------------------------------------------------------------- */
 
 static void order_leaves(struct worker *worker, uint64_t owner, uint16_t code, bool tells) {
     struct server *server = worker_server(worker);
@@ -295,7 +273,8 @@ static bool is_full_for(const struct caller *caller, const struct queued *queued
 static void queue_events(struct worker *worker, struct caller *caller, struct list *events) {
     for (struct list *node; (node = list_pop_front(events)) != NULL;) {
         struct queued *queued = list_item(node, struct queued, link);
-        if (!queued->is_close && !caller->overflowed && is_full_for(caller, queued)) overflow(worker, caller);
+        if (!queued->is_close && !caller->overflowed && is_full_for(caller, queued))
+            overflow(worker, caller);
         if (!queued->is_close && caller->overflowed) {
             mem_free(queued);
             continue;
@@ -346,47 +325,16 @@ void callers_tell(struct worker *worker, uint64_t owner, struct list *events) {
     told->owner = owner;
     list_init(&told->events);
     queued_move_all(events, &told->events);
-    if (home == worker)
-        hear_events(worker, told);
-    else
-        worker_post_answer(home, hear_events, told);
+    if (home == worker) hear_events(worker, told);
+    else worker_post_answer(home, hear_events, told);
 }
 
-/* ---- repeated requests ---------------------------------------------------------------------------------- */
-
-static struct request *request_new(struct caller *caller, const char *id) {
-    struct request *request = mem_zalloc(sizeof(*request));
-
-    if (!request) return NULL;
-    list_init(&request->link);
-    list_init(&request->waiters);
-    request->id = mem_copy_text(id, strlen(id));
-    if (request->id && map_put(&caller->requests, request->id, strlen(request->id), request)) return request;
-    mem_free(request->id);
-    mem_free(request);
-    return NULL;
-}
+/* ---- repeated requests ----------------------------------------------------------------------- */
 
 static ramp_bytes copy_text(ramp_bytes text) {
     char *copy = text.data ? mem_copy_text(text.data, text.size) : NULL;
 
     return (ramp_bytes){copy, copy ? text.size : 0};
-}
-
-/* The answers of the longest ended calls are dropped first; that they were made stays known. */
-static void keep_answer(struct caller *caller, struct request *request, ramp_bytes text, uint64_t now_ns) {
-    request->done = true;
-    request->done_ns = now_ns;
-    request->answer = copy_text(text);
-    caller->answers_size += request->answer.size;
-    list_push_back(&caller->finished, &request->link);
-    list_each(&caller->finished, node, following) {
-        struct request *old = list_item(node, struct request, link);
-        if (caller->answers_size <= LIMIT_CALLER_ANSWERS) break;
-        caller->answers_size -= old->answer.size;
-        mem_free((void *)(uintptr_t)old->answer.data);
-        old->answer = (ramp_bytes){NULL, 0};
-    }
 }
 
 static ramp_bytes error_text(json_t *error) {
@@ -398,24 +346,26 @@ static ramp_bytes error_text(json_t *error) {
     return text;
 }
 
-static void answer_error(struct worker *worker, struct worker *asking, uint64_t exchange_id, int http_status,
-                         ramp_status status, const char *message) {
+static void answer_error(struct worker *worker, struct worker *asking, uint64_t exchange_id,
+                         int http_status, ramp_status status, const char *message) {
     struct list none;
 
     list_init(&none);
     send_answer(worker, asking, exchange_id, 0, http_status,
-                error_text(json_pack("{s:s, s:s, s:s}", "code", ramp_status_name(status), "message", message, "where",
-                                     "")), &none);
+                error_text(json_pack("{s:s, s:s, s:s}", "code", ramp_status_name(status), "message",
+                                     message, "where", "")),
+                &none);
 }
 
 /* The same request_id again. Takes the call. */
-static void repeat(struct worker *worker, struct request *request, struct api_call *call) {
+static void repeat(struct worker *worker, struct request_id *request, struct api_call *call) {
     struct waiter *waiter;
     struct list none;
 
     list_init(&none);
     if (request->done && request->answer.data) {
-        send_answer(worker, call->asking, call->exchange_id, call->owner, 200, copy_text(request->answer), &none);
+        send_answer(worker, call->asking, call->exchange_id, call->owner, 200,
+                    copy_text(request->answer), &none);
     } else if (request->done) {
         answer_error(worker, call->asking, call->exchange_id, 200, RAMP_GONE,
                      "the call was made, but its answer is no longer kept");
@@ -424,41 +374,45 @@ static void repeat(struct worker *worker, struct request *request, struct api_ca
         waiter->exchange_id = call->exchange_id;
         list_push_back(&request->waiters, &waiter->link);
     } else {
-        answer_error(worker, call->asking, call->exchange_id, 503, RAMP_NO_MEMORY, "no memory for the call");
+        answer_error(worker, call->asking, call->exchange_id, 503, RAMP_NO_MEMORY,
+                     "no memory for the call");
     }
     api_call_free(call);
 }
 
-/* The call of a request_id has ended: tells those who asked meanwhile. What did not run may be tried again. */
-static void finish_request(struct worker *worker, struct caller *caller, struct request *request, int status,
-                           ramp_bytes text) {
+/* The call of a request_id has ended: tells those who asked meanwhile. What did not run may be tried
+ * again. */
+static void finish_request(struct worker *worker, struct caller *caller, struct request_id *request,
+                           int status, ramp_bytes text) {
     struct list none;
 
     list_init(&none);
     for (struct list *node; (node = list_pop_front(&request->waiters)) != NULL;) {
         struct waiter *waiter = list_item(node, struct waiter, link);
-        send_answer(worker, waiter->asking, waiter->exchange_id, caller->owner, status, copy_text(text), &none);
+        send_answer(worker, waiter->asking, waiter->exchange_id, caller->owner, status,
+                    copy_text(text), &none);
         mem_free(waiter);
     }
-    if (status == 200)
-        keep_answer(caller, request, text, worker_now_ns(worker));
-    else
-        request_free(caller, request);
+    if (status == 200) request_ids_finish(&caller->requests, request, text, worker_now_ns(worker));
+    else request_ids_drop(&caller->requests, request);
 }
 
-/* ---- calls ---------------------------------------------------------------------------------------------- */
+/* ---- calls ----------------------------------------------------------------------------------- */
 
 static ramp_bytes outcome_text(struct api_call *call, struct list *events) {
     char tail[80] = "";
     json_t *json;
     ramp_bytes text = {NULL, 0};
 
-    if (call->ran) snprintf(tail, sizeof(tail), ",\"cpu_us\":%llu", (unsigned long long)(call->cpu_ns / 1000));
+    if (call->ran)
+        snprintf(tail, sizeof(tail), ",\"cpu_us\":%llu", (unsigned long long)(call->cpu_ns / 1000));
     if (!call->error) return events_text(events, tail);
     if (call->status != 200) return error_text(json_incref(call->error));
-    json = json_pack("{s:O, s:I}", "error", call->error, "cpu_us", (json_int_t)(call->cpu_ns / 1000));
+    json =
+        json_pack("{s:O, s:I}", "error", call->error, "cpu_us", (json_int_t)(call->cpu_ns / 1000));
     /* Who is in although its handler failed has to leave some day. */
-    if (json && call->kind == RAMP_CALL_JOIN) json_object_set_new(json, "joined", json_boolean(call->joined));
+    if (json && call->kind == RAMP_CALL_JOIN)
+        json_object_set_new(json, "joined", json_boolean(call->joined));
     if (json && !json_text(json, &text)) text = (ramp_bytes){NULL, 0};
     json_decref(json);
     return text;
@@ -467,7 +421,7 @@ static ramp_bytes outcome_text(struct api_call *call, struct list *events) {
 static void end_call(struct worker *worker, void *argument) {
     struct api_call *call = argument;
     struct caller *caller = caller_find(worker, call->owner);
-    struct request *request = NULL;
+    struct request_id *request = NULL;
     struct list events;
     ramp_bytes text;
 
@@ -475,7 +429,7 @@ static void end_call(struct worker *worker, void *argument) {
     if (caller) {
         caller->in_flight--;
         caller->heard_ns = worker_now_ns(worker);
-        if (call->request_id) request = map_get(&caller->requests, call->request_id, strlen(call->request_id));
+        if (call->request_id) request = request_ids_find(&caller->requests, call->request_id);
         if (!call->error) take_queue(caller, &events);
     }
     queued_move_all(&call->events, &events);
@@ -489,15 +443,13 @@ static void end_call(struct worker *worker, void *argument) {
 }
 
 void callers_call_ended(struct worker *worker, struct api_call *call) {
-    if (call->home == worker)
-        end_call(worker, call);
-    else
-        worker_post_answer(call->home, end_call, call);
+    if (call->home == worker) end_call(worker, call);
+    else worker_post_answer(call->home, end_call, call);
 }
 
 /* Takes the call. */
-static void refuse_call(struct worker *worker, struct api_call *call, int http_status, ramp_status status,
-                        const char *message) {
+static void refuse_call(struct worker *worker, struct api_call *call, int http_status,
+                        ramp_status status, const char *message) {
     answer_error(worker, call->asking, call->exchange_id, http_status, status, message);
     api_call_free(call);
 }
@@ -520,20 +472,21 @@ static void begin_call(struct worker *worker, void *argument) {
     const char *message;
     ramp_status status;
     struct caller *caller = caller_hear(worker, call->owner, call->caller, &status, &message);
-    struct request *request = NULL;
+    struct request_id *request = NULL;
 
     if (!caller) {
         refuse_call(worker, call, control_http_status(status), status, message);
         return;
     }
-    if (call->request_id) request = map_get(&caller->requests, call->request_id, strlen(call->request_id));
+    if (call->request_id) request = request_ids_find(&caller->requests, call->request_id);
     if (request) {
         repeat(worker, request, call);
     } else if (caller->in_flight >= LIMIT_CALLER_CALLS) {
         refuse_call(worker, call, 429, RAMP_BUSY, "this caller has too many calls under way");
-    } else if (call->request_id && caller->requests.count >= LIMIT_CALLER_REQUESTS) {
-        refuse_call(worker, call, 429, RAMP_BUSY, "this caller has used too many request_ids in the last two minutes");
-    } else if (call->request_id && !request_new(caller, call->request_id)) {
+    } else if (call->request_id && caller->requests.by_id.count >= LIMIT_CALLER_REQUESTS) {
+        refuse_call(worker, call, 429, RAMP_BUSY,
+                    "this caller has used too many request_ids in the last two minutes");
+    } else if (call->request_id && !request_ids_add(&caller->requests, call->request_id)) {
         refuse_call(worker, call, 503, RAMP_NO_MEMORY, "no memory for the call");
     } else {
         caller->in_flight++;
@@ -558,11 +511,12 @@ void control_call(struct worker *worker, struct exchange *exchange, const char *
         begin_call(worker, call);
     } else if (!worker_post(call->home, begin_call, call)) {
         api_call_free(call);
-        control_reply_failed(exchange, RAMP_UNAVAILABLE, "the caller's worker has too much to do; try again");
+        control_reply_failed(exchange, RAMP_UNAVAILABLE,
+                             "the caller's worker has too much to do; try again");
     }
 }
 
-/* ---- polls ---------------------------------------------------------------------------------------------- */
+/* ---- polls ----------------------------------------------------------------------------------- */
 
 struct poll { /* GET /_ramp/v1/events on its way to the home */
     struct worker *asking;
@@ -588,7 +542,8 @@ static void begin_poll(struct worker *worker, void *argument) {
     struct caller *caller = caller_hear(worker, poll->owner, poll->name, &status, &message);
 
     if (!caller) {
-        answer_error(worker, poll->asking, poll->exchange_id, control_http_status(status), status, message);
+        answer_error(worker, poll->asking, poll->exchange_id, control_http_status(status), status,
+                     message);
         mem_free(poll);
         return;
     }
@@ -604,7 +559,8 @@ static void begin_poll(struct worker *worker, void *argument) {
 /* false: answered. */
 static bool read_poll(struct exchange *exchange, struct poll *poll) {
     bool bad_name, bad_wait;
-    char *name = control_query(exchange, "caller", &bad_name), *wait = control_query(exchange, "wait_ms", &bad_wait);
+    char *name = control_query(exchange, "caller", &bad_name),
+         *wait = control_query(exchange, "wait_ms", &bad_wait);
     bool good = name && caller_name_is_valid(name);
     uint64_t wait_ms = LIMIT_POLL_MS;
 
@@ -646,26 +602,20 @@ void control_events(struct worker *worker, struct exchange *exchange, const char
         begin_poll(worker, poll);
     } else if (!worker_post(home, begin_poll, poll)) {
         mem_free(poll);
-        control_reply_failed(exchange, RAMP_UNAVAILABLE, "the caller's worker has too much to do; try again");
+        control_reply_failed(exchange, RAMP_UNAVAILABLE,
+                             "the caller's worker has too much to do; try again");
     }
 }
 
-/* ---- leases --------------------------------------------------------------------------------------------- */
-
-static void forget_old_requests(struct caller *caller, uint64_t now_ns) {
-    list_each(&caller->finished, node, following) {
-        struct request *request = list_item(node, struct request, link);
-        if (now_ns - request->done_ns < LIMIT_REQUEST_ID_MS * MS) return;
-        request_free(caller, request);
-    }
-}
+/* ---- leases ---------------------------------------------------------------------------------- */
 
 /* false: nothing is left of it. */
 static bool look_after(struct worker *worker, struct caller *caller) {
     uint64_t now = worker_now_ns(worker);
 
-    forget_old_requests(caller, now);
-    if (caller->in_flight || caller->poll_asking || now - caller->heard_ns < LIMIT_LEASE_MS * MS) return true;
+    request_ids_forget_old(&caller->requests, now);
+    if (caller->in_flight || caller->poll_asking || now - caller->heard_ns < LIMIT_LEASE_MS * MS)
+        return true;
     if (!caller->has_gone) {
         caller->has_gone = true;
         queued_free_all(&caller->queue);
@@ -673,7 +623,7 @@ static bool look_after(struct worker *worker, struct caller *caller) {
         caller->overflowed = false;
         order_leaves(worker, caller->owner, 1006, false);
     }
-    return caller->requests.count > 0;
+    return caller->requests.by_id.count > 0;
 }
 
 /* The closes first; then, a tick later, whoever still waits is told that there is nothing more. */
@@ -683,7 +633,8 @@ static void say_goodbye(struct worker *worker, struct callers *callers) {
         members_say_goodbye(worker, &callers->members);
         return;
     }
-    list_each(&callers->polls, node, following) answer_poll(worker, list_item(node, struct caller, polling));
+    list_each(&callers->polls, node, following)
+        answer_poll(worker, list_item(node, struct caller, polling));
 }
 
 static void tick(struct worker *worker, void *argument) {
@@ -695,7 +646,8 @@ static void tick(struct worker *worker, void *argument) {
     callers->is_ticking = false;
     end_due_polls(worker, callers);
     if (server_is_draining(worker_server(worker))) say_goodbye(worker, callers);
-    for (struct map_entry *entry; removed < TICK_REMOVES && (entry = map_next(&callers->homes, &index)) != NULL;) {
+    for (struct map_entry *entry;
+         removed < TICK_REMOVES && (entry = map_next(&callers->homes, &index)) != NULL;) {
         struct caller *caller = entry->value;
         if (look_after(worker, caller)) continue;
         map_remove(&callers->homes, &caller->owner, sizeof(caller->owner));
@@ -703,7 +655,8 @@ static void tick(struct worker *worker, void *argument) {
         removed++;
         index = 0; /* removing has moved entries */
     }
-    if (needed || callers->homes.count || callers->members.by_owner.count) callers_start_ticking(callers);
+    if (needed || callers->homes.count || callers->members.by_owner.count)
+        callers_start_ticking(callers);
 }
 
 void callers_start_ticking(struct callers *callers) {

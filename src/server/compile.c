@@ -20,9 +20,9 @@ enum { IN, OUT, ERR, STREAMS };
 enum { FIRST_CAPACITY = 256 << 10 };
 
 struct compile {
-    pid_t pid;           /* 0: not running */
-    int fds[STREAMS];    /* our ends; -1: closed */
-    ramp_bytes wasm;     /* borrowed */
+    pid_t pid;        /* 0: not running */
+    int fds[STREAMS]; /* our ends; -1: closed */
+    ramp_bytes wasm;  /* borrowed */
     size_t written;
     unsigned char *artefact;
     size_t artefact_size, artefact_capacity;
@@ -33,7 +33,7 @@ struct compile {
     bool timed_out;
 };
 
-/* ---- starting ------------------------------------------------------------------------------ */
+/* ---- starting -------------------------------------------------------------------------------- */
 
 static bool open_pipes(int ends[STREAMS][2]) {
     for (int i = 0; i < STREAMS; i++)
@@ -93,8 +93,8 @@ ramp_status compile_start(const struct compile_options *options, ramp_bytes wasm
     if (code) {
         compile->pid = 0;
         compile_free(compile);
-        return error_set(reterr, RAMP_UNAVAILABLE, "cannot start the compile child '%s': %s", options->exe,
-                         strerror(code));
+        return error_set(reterr, RAMP_UNAVAILABLE, "cannot start the compile child '%s': %s",
+                         options->exe, strerror(code));
     }
     compile->wasm = wasm;
     compile->deadline_ms = now_ms + options->wall_ms_max;
@@ -126,7 +126,7 @@ void compile_free(struct compile *compile) {
     mem_free(compile);
 }
 
-/* ---- moving bytes -------------------------------------------------------------------------- */
+/* ---- moving bytes ---------------------------------------------------------------------------- */
 
 unsigned compile_fds(const struct compile *compile, struct pollfd *ret_fds) {
     unsigned count = 0;
@@ -202,32 +202,36 @@ static void read_sentence(struct compile *compile) {
     close_end(compile, ERR);
 }
 
-/* ---- the end ------------------------------------------------------------------------------- */
+/* ---- the end --------------------------------------------------------------------------------- */
 
 static ramp_status ended_by_signal(const struct compile *compile, int number, ramp_error *reterr) {
     if (compile->too_big)
         return error_set(reterr, RAMP_REFUSED, "the compiled module has more than %u MiB",
                          LIMIT_ARTEFACT >> 20);
     if (compile->timed_out)
-        return error_set(reterr, RAMP_TIMEOUT, "compiling took more than %u s on this machine; try again",
+        return error_set(reterr, RAMP_TIMEOUT,
+                         "compiling took more than %u s on this machine; try again",
                          LIMIT_COMPILE_WALL_MS / 1000);
     if (number == SIGXCPU || number == SIGKILL)
         return error_set(reterr, RAMP_REFUSED, "compiling took more than %u s of CPU",
                          LIMIT_COMPILE_CPU_S);
-    if (number == SIGABRT)
-        return error_set(reterr, RAMP_REFUSED, "compiling failed: it needed more than %u MiB of memory, "
-                         "or the compiler gave up", LIMIT_COMPILE_MEMORY >> 20);
-    return error_set(reterr, RAMP_REFUSED, "compiling failed: the compiler ended by signal %d", number);
+    /* What Rust says before it aborts. */
+    if (number == SIGABRT && strncmp(compile->sentence, "memory allocation", 17) == 0)
+        return error_set(reterr, RAMP_REFUSED, "compiling needed more than %u MiB of memory",
+                         LIMIT_COMPILE_MEMORY >> 20);
+    return error_set(reterr, RAMP_REFUSED, "compiling failed: the compiler ended by signal %d",
+                     number);
 }
 
 static ramp_status ended_by_exit(const struct compile *compile, int code, ramp_error *reterr) {
-    ramp_status status = code >= COMPILE_EXIT_BASE ? (ramp_status)(COMPILE_EXIT_BASE - code) : RAMP_INTERNAL;
+    ramp_status status =
+        code >= COMPILE_EXIT_BASE ? (ramp_status)(COMPILE_EXIT_BASE - code) : RAMP_INTERNAL;
     size_t size = strcspn(compile->sentence, "\n");
 
     if (code == 0 && compile->artefact_size > 0) return RAMP_OK;
     if (code == 0 || size == 0)
-        return error_set(reterr, RAMP_INTERNAL, "the compile child ended with exit code %d and said nothing",
-                         code);
+        return error_set(reterr, RAMP_INTERNAL,
+                         "the compile child ended with exit code %d and said nothing", code);
     return error_set(reterr, status, "%.*s", (int)size, compile->sentence);
 }
 
@@ -249,6 +253,7 @@ bool compile_turn(struct compile *compile, uint64_t now_ms, ramp_status *ret_sta
     close_end(compile, IN);
     *ret_status = WIFSIGNALED(status) ? ended_by_signal(compile, WTERMSIG(status), reterr)
                                       : ended_by_exit(compile, WEXITSTATUS(status), reterr);
-    if (*ret_status == RAMP_OK) *ret_artefact = (ramp_bytes){compile->artefact, compile->artefact_size};
+    if (*ret_status == RAMP_OK)
+        *ret_artefact = (ramp_bytes){compile->artefact, compile->artefact_size};
     return true;
 }

@@ -25,7 +25,8 @@ struct compile_options {
 
 /* Borrows `wasm` until compile_free(). */
 RAMP_CHECK ramp_status compile_start(const struct compile_options *options, ramp_bytes wasm,
-                                     uint64_t now_ms, struct compile **ret_compile, ramp_error *reterr);
+                                     uint64_t now_ms, struct compile **ret_compile,
+                                     ramp_error *reterr);
 /* Kills the child if it runs. NULL is accepted. */
 void compile_free(struct compile *compile);
 

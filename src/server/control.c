@@ -41,7 +41,8 @@ int control_http_status(ramp_status status) {
 }
 
 void control_reply_failed(struct exchange *exchange, ramp_status status, const char *message) {
-    exchange_reply_error(exchange, control_http_status(status), ramp_status_name(status), "%s", message);
+    exchange_reply_error(exchange, control_http_status(status), ramp_status_name(status), "%s",
+                         message);
 }
 
 void control_reply(struct exchange *exchange, int status, json_t *json) {
@@ -80,7 +81,7 @@ char *control_query(const struct exchange *exchange, const char *name, bool *ret
     return NULL;
 }
 
-/* ---- answers of the loader, which come on its thread ------------------------------------------- */
+/* ---- answers of the loader, which come on its thread ----------------------------------------- */
 
 /* A request that waits for the loader. */
 struct waiting {
@@ -94,7 +95,8 @@ struct waiting {
     ramp_bytes list_text;
 };
 
-static struct waiting *waiting_new(struct worker *worker, struct exchange *exchange, const char *service) {
+static struct waiting *waiting_new(struct worker *worker, struct exchange *exchange,
+                                   const char *service) {
     struct waiting *waiting = mem_zalloc(sizeof(*waiting));
 
     if (!waiting) {
@@ -115,12 +117,14 @@ static void waiting_free(struct waiting *waiting) {
 /* A name that cannot be a service's is answered here. */
 static bool check_service(struct exchange *exchange, const char *service) {
     if (url_service_valid(text_of(service))) return true;
-    exchange_reply_error(exchange, 400, "ARGS", "'%.80s' is no name for a service: 1 to %u of a-z, 0-9 and '-', "
-                         "not beginning with '-'", service, LIMIT_SERVICE_NAME);
+    exchange_reply_error(exchange, 400, "ARGS",
+                         "'%.80s' is no name for a service: 1 to %u of a-z, 0-9 and '-', "
+                         "not beginning with '-'",
+                         service, LIMIT_SERVICE_NAME);
     return false;
 }
 
-/* ---- PUT /_ramp/v1/services/<name> ---------------------------------------------------------------- */
+/* ---- PUT /_ramp/v1/services/<name> ----------------------------------------------------------- */
 
 static void reply_deployed(struct worker *worker, void *argument) {
     struct waiting *waiting = argument;
@@ -137,10 +141,11 @@ static void reply_deployed(struct worker *worker, void *argument) {
     } else if (exchange) {
         module_id_text(&deployed->id, version);
         control_reply(exchange, 200,
-                      json_pack("{s:s, s:s, s:b, s:I, s:I, s:I}", "service", waiting->service, "version",
-                                version, "unchanged", deployed->unchanged, "compile_ms",
-                                (json_int_t)deployed->compile_ms, "bytes", (json_int_t)waiting->size,
-                                "artefact_bytes", (json_int_t)deployed->artefact_size));
+                      json_pack("{s:s, s:s, s:b, s:I, s:I, s:I}", "service", waiting->service,
+                                "version", version, "unchanged", deployed->unchanged, "compile_ms",
+                                (json_int_t)deployed->compile_ms, "bytes",
+                                (json_int_t)waiting->size, "artefact_bytes",
+                                (json_int_t)deployed->artefact_size));
     }
     waiting_free(waiting);
 }
@@ -162,8 +167,9 @@ static bool read_config(struct exchange *exchange, ramp_bytes *ret_config) {
     if (!header.data) return true;
     status = base64_decode(header, ret_config);
     if (status == RAMP_OK) return true;
-    control_reply_failed(exchange, status, status == RAMP_ARGS ? "the header ramp-config is no base64url"
-                                                               : "no memory for the request");
+    control_reply_failed(exchange, status,
+                         status == RAMP_ARGS ? "the header ramp-config is no base64url"
+                                             : "no memory for the request");
     return false;
 }
 
@@ -174,7 +180,8 @@ void control_deploy(struct worker *worker, struct exchange *exchange, const char
 
     if (!check_service(exchange, service)) return;
     if (encoding.data && !(encoding.size == 8 && memcmp(encoding.data, "identity", 8) == 0)) {
-        exchange_reply_error(exchange, 415, "ARGS", "send the module as it is, without Content-Encoding");
+        exchange_reply_error(exchange, 415, "ARGS",
+                             "send the module as it is, without Content-Encoding");
         return;
     }
     if (request->body.size > LIMIT_MODULE_SIZE) {
@@ -192,7 +199,7 @@ void control_deploy(struct worker *worker, struct exchange *exchange, const char
     mem_free((void *)(uintptr_t)config.data);
 }
 
-/* ---- GET /_ramp/v1/services, /_ramp/v1/services/<name> ---------------------------------------------- */
+/* ---- GET /_ramp/v1/services, /_ramp/v1/services/<name> --------------------------------------- */
 
 static void reply_listed(struct worker *worker, void *argument) {
     struct waiting *waiting = argument;
@@ -200,8 +207,7 @@ static void reply_listed(struct worker *worker, void *argument) {
 
     if (exchange && waiting->list_status)
         control_reply_failed(exchange, waiting->list_status, waiting->list_message);
-    else if (exchange)
-        exchange_reply(exchange, 200, "application/json", NULL, waiting->list_text);
+    else if (exchange) exchange_reply(exchange, 200, "application/json", NULL, waiting->list_text);
     waiting_free(waiting);
 }
 
@@ -226,5 +232,6 @@ void control_services(struct worker *worker, struct exchange *exchange, const ch
     if (*service && !check_service(exchange, service)) return;
     waiting = waiting_new(worker, exchange, service);
     if (!waiting) return;
-    loader_list(server_loader(worker_server(worker)), *service ? service : NULL, on_listed, waiting, 0);
+    loader_list(server_loader(worker_server(worker)), *service ? service : NULL, on_listed, waiting,
+                0);
 }

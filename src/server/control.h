@@ -21,8 +21,8 @@ void control_reply(struct exchange *exchange, int status, json_t *json);
 /* Answers with {"error": {"code", "message"}}, and the HTTP status that fits. */
 void control_reply_failed(struct exchange *exchange, ramp_status status, const char *message);
 int control_http_status(ramp_status status);
-/* The first value of a parameter of the query, decoded: mem_free(). NULL: absent. `*ret_bad`: it is there, but
- * broken. */
+/* The first value of a parameter of the query, decoded: mem_free(). NULL: absent, or `*ret_bad`: it is
+ * there, but broken. */
 char *control_query(const struct exchange *exchange, const char *name, bool *ret_bad);
 
 /* gather.c */

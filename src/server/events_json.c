@@ -8,7 +8,7 @@
 #include "base/utf8.h"
 #include "server/json_document.h"
 
-/* ---- whose it is ----------------------------------------------------------------------------------- */
+/* ---- whose it is ----------------------------------------------------------------------------- */
 
 bool events_json_reaches(const ramp_event *event, uint64_t owner) {
     if (event->type == RAMP_EVENT_SEND || event->type == RAMP_EVENT_CLOSE)
@@ -20,11 +20,12 @@ bool events_json_reaches(const ramp_event *event, uint64_t owner) {
 }
 
 bool events_json_shows(const ramp_event *event, const struct events_view *view) {
-    if (!view->of_owner || (event->type != RAMP_EVENT_SEND && event->type != RAMP_EVENT_CLOSE)) return true;
+    if (!view->of_owner || (event->type != RAMP_EVENT_SEND && event->type != RAMP_EVENT_CLOSE))
+        return true;
     return events_json_reaches(event, view->owner);
 }
 
-/* ---- parts ----------------------------------------------------------------------------------------- */
+/* ---- parts ----------------------------------------------------------------------------------- */
 
 /* As much of `bytes` as fits, cut at a character's boundary if it is text. */
 static ramp_bytes cut(ramp_bytes bytes, size_t size_max, bool is_text) {
@@ -38,8 +39,8 @@ static ramp_bytes cut(ramp_bytes bytes, size_t size_max, bool is_text) {
 
 static bool add_payload(json_t *json, const ramp_event *event, const struct events_view *view) {
     bool may_be_binary = event->type != RAMP_EVENT_BROADCAST && event->type != RAMP_EVENT_SEND;
-    bool is_text = !event->binary &&
-                   (!may_be_binary || utf8_valid(event->payload.data, event->payload.size));
+    bool is_text =
+        !event->binary && (!may_be_binary || utf8_valid(event->payload.data, event->payload.size));
     ramp_bytes payload = cut(event->payload, view->payload_max, is_text);
     json_t *value = is_text ? json_of_bytes(payload) : NULL;
 
@@ -49,7 +50,8 @@ static bool add_payload(json_t *json, const ramp_event *event, const struct even
         return false;
     }
     if (payload.size == event->payload.size) return true;
-    return json_object_set_new(json, "payload_size", json_integer((json_int_t)event->payload.size)) == 0;
+    return json_object_set_new(json, "payload_size",
+                               json_integer((json_int_t)event->payload.size)) == 0;
 }
 
 static bool add_recipients(json_t *json, const ramp_event *event, const struct events_view *view) {
@@ -83,7 +85,8 @@ static bool add_own_fields(json_t *json, const ramp_event *event, const struct e
     case RAMP_EVENT_BROADCAST:
         return json_object_set_new(json, "binary", json_boolean(event->binary)) == 0 &&
                add_recipients(json, event, view);
-    case RAMP_EVENT_SEND: return json_object_set_new(json, "binary", json_boolean(event->binary)) == 0;
+    case RAMP_EVENT_SEND:
+        return json_object_set_new(json, "binary", json_boolean(event->binary)) == 0;
     case RAMP_EVENT_CLOSE: return set_integer(json, "code", event->code);
     case RAMP_EVENT_KV_SET:
     case RAMP_EVENT_KV_DEL:
@@ -93,11 +96,13 @@ static bool add_own_fields(json_t *json, const ramp_event *event, const struct e
                set_integer(json, "ttl_ms", event->ttl_ms);
     case RAMP_EVENT_TIMER_SET:
     case RAMP_EVENT_TIMER_CLEAR:
-        return set_integer(json, "id", event->timer_id) && set_integer(json, "delay_ms", event->delay_ms) &&
+        return set_integer(json, "id", event->timer_id) &&
+               set_integer(json, "delay_ms", event->delay_ms) &&
                set_integer(json, "period_ms", event->period_ms);
     case RAMP_EVENT_ALARM_SET: return set_integer(json, "at_ms", event->at_ms);
     case RAMP_EVENT_RESPOND:
-        return set_integer(json, "status", event->code) && set_bytes(json, "headers", event->headers);
+        return set_integer(json, "status", event->code) &&
+               set_bytes(json, "headers", event->headers);
     case RAMP_EVENT_KV_SYNC:
     case RAMP_EVENT_STATE_SAVE:
     case RAMP_EVENT_COUNT: break;
@@ -105,11 +110,11 @@ static bool add_own_fields(json_t *json, const ramp_event *event, const struct e
     return true;
 }
 
-/* ---- the door -------------------------------------------------------------------------------------- */
+/* ---- the door -------------------------------------------------------------------------------- */
 
 json_t *events_json(const ramp_event *event, const struct events_view *view) {
-    json_t *json = json_pack("{s:s, s:s, s:s, s:s?}", "type", ramp_event_name(event->type), "service",
-                             event->service, "room", event->room, "connection",
+    json_t *json = json_pack("{s:s, s:s, s:s, s:s?}", "type", ramp_event_name(event->type),
+                             "service", event->service, "room", event->room, "connection",
                              event->connection ? ramp_connection_id(event->connection) : NULL);
 
     if (json && add_payload(json, event, view) && add_own_fields(json, event, view)) return json;
@@ -119,14 +124,15 @@ json_t *events_json(const ramp_event *event, const struct events_view *view) {
 
 json_t *events_json_close(const char *service, const char *room, const char *id, uint16_t code,
                           const char *reason) {
-    return json_pack("{s:s, s:s, s:s, s:s, s:o, s:i}", "type", ramp_event_name(RAMP_EVENT_CLOSE), "service",
-                     service, "room", room, "connection", id, "payload",
+    return json_pack("{s:s, s:s, s:s, s:s, s:o, s:i}", "type", ramp_event_name(RAMP_EVENT_CLOSE),
+                     "service", service, "room", room, "connection", id, "payload",
                      events_json_text((ramp_bytes){reason, strlen(reason)}), "code", (int)code);
 }
 
 json_t *events_json_error(const ramp_outcome *outcome) {
     return json_pack("{s:s, s:o, s:o}", "code", ramp_status_name(outcome->status), "message",
-                     events_json_text((ramp_bytes){outcome->message, strlen(outcome->message)}), "where",
+                     events_json_text((ramp_bytes){outcome->message, strlen(outcome->message)}),
+                     "where",
                      events_json_text((ramp_bytes){outcome->where, strlen(outcome->where)}));
 }
 

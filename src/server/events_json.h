@@ -20,10 +20,10 @@
 #include <jansson.h>
 
 struct events_view {
-    bool of_owner;       /* only recipients of `owner`; sends and closes to others are left out */
+    bool of_owner; /* only recipients of `owner`; sends and closes to others are left out */
     uint64_t owner;
-    size_t payload_max;  /* 0: whole; else longer ones are cut, and `payload_size` tells the size */
-    size_t to_max;       /* 0: all; else longer lists are cut, and `to_count` tells the size */
+    size_t payload_max; /* 0: whole; else longer ones are cut, and `payload_size` tells the size */
+    size_t to_max;      /* 0: all; else longer lists are cut, and `to_count` tells the size */
 };
 
 /* Is the event listed in this view? */

@@ -18,7 +18,7 @@
 #include "server/events_json.h"
 #include "server/json_document.h"
 
-#define SECOND_NS 1000000000u
+#define SECOND_NS     1000000000u
 #define KEEP_ALIVE_NS (15ull * SECOND_NS)
 
 static const char *const levels[] = {"debug", "info", "warning", "error"};
@@ -83,7 +83,7 @@ static struct feed *feed_of(struct worker *worker) {
     return callers ? callers->feed : NULL; /* a host may log before all of its worker is made */
 }
 
-/* ---- the exchange's worker ------------------------------------------------------------------------------ */
+/* ---- the exchange's worker ------------------------------------------------------------------- */
 
 struct line {
     uint64_t exchange_id;
@@ -127,7 +127,8 @@ static bool dropped_text(uint64_t count, ramp_bytes *ret_text) {
 static void tell_slow(struct exchange *exchange, struct stream *stream) {
     ramp_bytes text;
 
-    if (!stream->dropped || exchange_is_slow(exchange) || !dropped_text(stream->dropped, &text)) return;
+    if (!stream->dropped || exchange_is_slow(exchange) || !dropped_text(stream->dropped, &text))
+        return;
     stream->dropped = 0;
     write_text(exchange, stream, text);
     mem_free((void *)(uintptr_t)text.data);
@@ -141,16 +142,14 @@ static void write_line(struct worker *worker, void *argument) {
     if (exchange) {
         tell_slow(exchange, stream);
         stream->told_ns = worker_now_ns(worker);
-        if (exchange_is_slow(exchange))
-            stream->dropped++;
-        else
-            write_text(exchange, stream, line->text);
+        if (exchange_is_slow(exchange)) stream->dropped++;
+        else write_text(exchange, stream, line->text);
     }
     mem_free((void *)(uintptr_t)line->text.data);
     mem_free(line);
 }
 
-/* ---- the worker with the rooms -------------------------------------------------------------------------- */
+/* ---- the worker with the rooms --------------------------------------------------------------- */
 
 /* false: it is not for this follower. */
 static bool is_wanted(const struct follower *follower, const char *service, const char *room) {
@@ -199,19 +198,21 @@ static json_int_t wall_ms(void) {
 }
 
 static json_t *call_json(const ramp_outcome *outcome) {
-    static const struct events_view view = {.payload_max = LIMIT_FEED_PAYLOAD, .to_max = LIMIT_FEED_TO};
+    static const struct events_view view = {.payload_max = LIMIT_FEED_PAYLOAD,
+                                            .to_max = LIMIT_FEED_TO};
     bool failed = outcome->state == RAMP_CALL_FAILED;
     json_t *events = json_array(), *json;
 
     for (size_t i = 0; i < outcome->event_count && i < LIMIT_FEED_EVENTS; i++)
         json_array_append_new(events, events_json(&outcome->events[i], &view));
-    json = json_pack("{s:s, s:I, s:s, s:s, s:s, s:s?, s:s, s:o, s:I, s:b, s:o*}", "type", "call", "time_ms",
-                     wall_ms(), "service", outcome->service, "room", outcome->room ? outcome->room : "", "call",
-                     ramp_call_name(outcome->call), "connection",
+    json = json_pack("{s:s, s:I, s:s, s:s, s:s, s:s?, s:s, s:o, s:I, s:b, s:o*}", "type", "call",
+                     "time_ms", wall_ms(), "service", outcome->service, "room",
+                     outcome->room ? outcome->room : "", "call", ramp_call_name(outcome->call),
+                     "connection",
                      outcome->connection ? ramp_connection_id(outcome->connection) : NULL, "state",
                      failed ? "failed" : "done", "events", events, "cpu_us",
-                     (json_int_t)(outcome->cpu_ns / 1000), "suspendable", outcome->suspendable, "error",
-                     failed ? events_json_error(outcome) : NULL);
+                     (json_int_t)(outcome->cpu_ns / 1000), "suspendable", outcome->suspendable,
+                     "error", failed ? events_json_error(outcome) : NULL);
     if (json && outcome->event_count > LIMIT_FEED_EVENTS)
         json_object_set_new(json, "event_count", json_integer((json_int_t)outcome->event_count));
     return json;
@@ -233,10 +234,10 @@ void feed_outcome(struct worker *worker, const ramp_outcome *outcome) {
 }
 
 static json_t *log_json(const ramp_log_line *line) {
-    return json_pack("{s:s, s:I, s:s, s:s, s:s, s:s, s:s, s:o, s:b}", "type", "log", "time_ms", wall_ms(), "level",
-                     levels[line->level & 3], "service", line->service, "room", line->room, "connection",
-                     line->connection, "call", line->call, "text", events_json_text(line->text), "by_module",
-                     line->by_module);
+    return json_pack("{s:s, s:I, s:s, s:s, s:s, s:s, s:s, s:o, s:b}", "type", "log", "time_ms",
+                     wall_ms(), "level", levels[line->level & 3], "service", line->service, "room",
+                     line->room, "connection", line->connection, "call", line->call, "text",
+                     events_json_text(line->text), "by_module", line->by_module);
 }
 
 void feed_log(struct worker *worker, const ramp_log_line *line) {
@@ -246,14 +247,15 @@ void feed_log(struct worker *worker, const ramp_log_line *line) {
     if (!feed || list_empty(&feed->followers)) return;
     list_each(&feed->followers, node, following) {
         struct follower *follower = list_item(node, struct follower, link);
-        if (line->level < follower->level_min || !is_wanted(follower, line->service, line->room)) continue;
+        if (line->level < follower->level_min || !is_wanted(follower, line->service, line->room))
+            continue;
         if (!json) json = log_json(line);
         send_json(worker, follower, json);
     }
     json_decref(json);
 }
 
-/* ---- coming and going ----------------------------------------------------------------------------------- */
+/* ---- coming and going ------------------------------------------------------------------------ */
 
 static void follower_add(struct worker *worker, void *argument) {
     struct follower *follower = argument;
@@ -272,7 +274,8 @@ static void follower_remove(struct worker *worker, void *argument) {
 
     list_each(&feed_of(worker)->followers, node, following) {
         struct follower *follower = list_item(node, struct follower, link);
-        if (follower->asking == gone->asking && follower->exchange_id == gone->exchange_id) follower_free(follower);
+        if (follower->asking == gone->asking && follower->exchange_id == gone->exchange_id)
+            follower_free(follower);
     }
     mem_free(gone);
 }

@@ -15,7 +15,7 @@
 #include "server/loader.h"
 #include "server/metrics.h"
 
-/* ---- asking all workers ----------------------------------------------------------------------- */
+/* ---- asking all workers ---------------------------------------------------------------------- */
 
 static json_t *ask_modules(struct worker *worker, const char *service);
 
@@ -23,9 +23,10 @@ static json_t *ask_modules(struct worker *worker, const char *service);
 struct gather {
     struct worker *asking;
     uint64_t exchange_id;
-    const char *name;              /* "rooms" */
-    json_t *(*ask)(struct worker *worker, const char *service); /* an array; on the asked worker's thread */
-    char *service; /* only of this one; NULL: of all */
+    const char *name; /* "rooms" */
+    json_t *(*ask)(struct worker *worker,
+                   const char *service); /* an array; on the asked worker's thread */
+    char *service;                       /* only of this one; NULL: of all */
     unsigned left;
     bool failed;
     bool by_last_request; /* parts are sorted, and so is the whole */
@@ -41,9 +42,9 @@ static void gather_finish(struct worker *worker, struct gather *gather) {
     struct exchange *exchange = exchange_find(worker, gather->exchange_id);
 
     if (exchange && gather->failed)
-        control_reply_failed(exchange, RAMP_UNAVAILABLE, "a worker is too busy to answer; try again");
-    else if (exchange)
-        control_reply(exchange, 200, json_pack("{s:O}", gather->name, gather->list));
+        control_reply_failed(exchange, RAMP_UNAVAILABLE,
+                             "a worker is too busy to answer; try again");
+    else if (exchange) control_reply(exchange, 200, json_pack("{s:O}", gather->name, gather->list));
     json_decref(gather->list);
     mem_free(gather->service);
     mem_free(gather);
@@ -56,13 +57,13 @@ static json_t *merge(json_t *a, json_t *b) {
 
     while (merged && a_at + b_at < a_size + b_size) {
         json_t *first = json_array_get(a, a_at), *second = json_array_get(b, b_at);
-        bool takes_first = !second || (first && json_integer_value(json_object_get(first, "last_request_ms")) <=
-                                                    json_integer_value(json_object_get(second, "last_request_ms")));
+        bool takes_first =
+            !second ||
+            (first && json_integer_value(json_object_get(first, "last_request_ms")) <=
+                          json_integer_value(json_object_get(second, "last_request_ms")));
         json_array_append(merged, takes_first ? first : second);
-        if (takes_first)
-            a_at++;
-        else
-            b_at++;
+        if (takes_first) a_at++;
+        else b_at++;
     }
     return merged;
 }
@@ -134,7 +135,7 @@ static void gather_start(struct worker *worker, struct exchange *exchange, const
     if (--gather->left == 0) gather_finish(worker, gather);
 }
 
-/* ---- GET /_ramp/v1/modules ---------------------------------------------------------------------- */
+/* ---- GET /_ramp/v1/modules ------------------------------------------------------------------- */
 
 struct listing {
     struct worker *worker;
@@ -151,11 +152,13 @@ static void add_module(void *context, const ramp_module_info *info) {
     module_id_text(&info->id, id);
     json_array_append_new(
         listing->list,
-        json_pack("{s:i, s:s, s:s, s:I, s:I, s:I, s:b, s:b}", "worker", (int)worker_index(listing->worker),
-                  "id", id, "service", info->service, "last_request_ms",
-                  (json_int_t)(now > info->last_request_ns ? (now - info->last_request_ns) / 1000000 : 0),
-                  "rooms", (json_int_t)info->rooms, "bytes", (json_int_t)info->bytes, "pinned",
-                  info->pinned, "fast", info->fast));
+        json_pack(
+            "{s:i, s:s, s:s, s:I, s:I, s:I, s:b, s:b}", "worker",
+            (int)worker_index(listing->worker), "id", id, "service", info->service,
+            "last_request_ms",
+            (json_int_t)(now > info->last_request_ns ? (now - info->last_request_ns) / 1000000 : 0),
+            "rooms", (json_int_t)info->rooms, "bytes", (json_int_t)info->bytes, "pinned",
+            info->pinned, "fast", info->fast));
 }
 
 static json_t *ask_modules(struct worker *worker, const char *service) {
@@ -170,7 +173,7 @@ void control_modules(struct worker *worker, struct exchange *exchange, const cha
     gather_start(worker, exchange, "modules", ask_modules);
 }
 
-/* ---- GET /_ramp/v1/rooms ------------------------------------------------------------------------ */
+/* ---- GET /_ramp/v1/rooms --------------------------------------------------------------------- */
 
 static void add_room(void *context, const ramp_room_info *info) {
     struct listing *listing = context;
@@ -201,13 +204,15 @@ void control_rooms(struct worker *worker, struct exchange *exchange, const char 
     gather_start(worker, exchange, "rooms", ask_rooms);
 }
 
-/* ---- GET /_ramp/v1/stats, /metrics ---------------------------------------------------------------- */
+/* ---- GET /_ramp/v1/stats, /metrics ----------------------------------------------------------- */
 
 /* fields of ramp_host_stats; their help for Prometheus is in metrics.c */
 #define HOST_STATS_LIST(X)                                                                         \
-    X(modules) X(modules_max) X(modules_pinned) X(modules_bytes) X(services) X(rooms) X(rooms_max)  \
-    X(connections) X(timers) X(stacks_max) X(calls) X(calls_failed) X(events) X(loads)              \
-    X(loads_failed) X(loads_refused) X(evictions) X(cpu_ns)
+    X(modules)                                                                                     \
+    X(modules_max)                                                                                 \
+    X(modules_pinned) X(modules_bytes) X(services) X(rooms) X(rooms_max) X(connections) X(timers)  \
+        X(stacks_max) X(calls) X(calls_failed) X(events) X(loads) X(loads_failed) X(loads_refused) \
+            X(evictions) X(cpu_ns)
 
 #define LOADER_STATS_LIST(X)                                                                       \
     X(loads, "Loads of modules that were answered.")                                               \
@@ -226,7 +231,8 @@ static void add_number(json_t *json, json_t *sum, const char *name, uint64_t val
 }
 
 /* One worker's counters; what its host counts and what the server counts have names in common. */
-static json_t *worker_stats(struct worker *worker, unsigned index, json_t *host_sum, json_t *server_sum) {
+static json_t *worker_stats(struct worker *worker, unsigned index, json_t *host_sum,
+                            json_t *server_sum) {
     const struct metrics *metrics = worker_metrics(worker);
     ramp_host_stats stats = {.size = sizeof(stats)};
     json_t *host = json_object(), *server = json_object();
@@ -236,7 +242,8 @@ static json_t *worker_stats(struct worker *worker, unsigned index, json_t *host_
     HOST_STATS_LIST(ADD_STAT)
 #undef ADD_STAT
 #define ADD_METRIC(field, name, help)                                                              \
-    add_number(server, server_sum, name, atomic_load_explicit(&metrics->field, memory_order_relaxed));
+    add_number(server, server_sum, name,                                                           \
+               atomic_load_explicit(&metrics->field, memory_order_relaxed));
     METRICS_LIST(ADD_METRIC)
 #undef ADD_METRIC
     json_object_set_new(host, "pooled", json_boolean(stats.pooled));
@@ -246,20 +253,22 @@ static json_t *worker_stats(struct worker *worker, unsigned index, json_t *host_
 
 void control_stats(struct worker *worker, struct exchange *exchange, const char *rest) {
     struct server *server = worker_server(worker);
-    json_t *host = json_object(), *sum = json_object(), *list = json_array(), *loader_json = json_object();
+    json_t *host = json_object(), *sum = json_object(), *list = json_array(),
+           *loader_json = json_object();
     struct loader_stats loader;
 
     (void)rest;
     for (unsigned i = 0; i < server_worker_count(server); i++)
         json_array_append_new(list, worker_stats(server_worker(server, i), i, host, sum));
     loader_get_stats(server_loader(server), &loader);
-#define ADD_LOADER(field, help) json_object_set_new(loader_json, #field, json_integer((json_int_t)loader.field));
+#define ADD_LOADER(field, help)                                                                    \
+    json_object_set_new(loader_json, #field, json_integer((json_int_t)loader.field));
     LOADER_STATS_LIST(ADD_LOADER)
 #undef ADD_LOADER
     control_reply(exchange, 200,
-                  json_pack("{s:s, s:s, s:b, s:o, s:o, s:o, s:o}", "version", ramp_version(), "engine",
-                            ramp_engine_version(), "draining", server_is_draining(server), "host", host,
-                            "server", sum, "loader", loader_json, "workers", list));
+                  json_pack("{s:s, s:s, s:b, s:o, s:o, s:o, s:o}", "version", ramp_version(),
+                            "engine", ramp_engine_version(), "draining", server_is_draining(server),
+                            "host", host, "server", sum, "loader", loader_json, "workers", list));
 }
 
 void control_metrics(struct worker *worker, struct exchange *exchange) {

@@ -35,7 +35,8 @@ static int append(const char *bytes, size_t size, void *context) {
 bool json_text(const json_t *json, ramp_bytes *ret_text) {
     struct growing text = {NULL, 0, 0};
 
-    if (json_dump_callback(json, append, &text, JSON_COMPACT | JSON_ENCODE_ANY) != 0 || !text.data) {
+    if (json_dump_callback(json, append, &text, JSON_COMPACT | JSON_ENCODE_ANY) != 0 ||
+        !text.data) {
         mem_free(text.data);
         return false;
     }

@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -29,10 +30,13 @@
 #include "server/cache.h"
 #include "server/compile.h"
 #include "server/json_document.h"
+#include "server/negatives.h"
 #include "server/service_config.h"
 
 enum job_kind { JOB_LOAD, JOB_DEPLOY, JOB_LIST };
-enum { LOAD_ROUNDS_MAX = 4 }; /* a version that changes, or a cache that loses files, while we load */
+enum {
+    LOAD_ROUNDS_MAX = 4
+}; /* a version that changes, or a cache that loses files, while we load */
 
 /* One request. */
 struct job {
@@ -65,13 +69,6 @@ struct work {
     uint64_t started_ms;
 };
 
-struct negative { /* a failed load, for a short time */
-    char service[LIMIT_SERVICE_NAME + 2];
-    uint64_t until_ms;
-    ramp_status status;
-    char message[248];
-};
-
 struct loader {
     struct loader_options options;
     char *exe;
@@ -92,7 +89,7 @@ struct loader {
     struct list held;  /* deploys that wait for another one of their service */
     struct list works;
     struct map active; /* service -> the deploy under way */
-    struct map negatives;
+    struct negatives negatives;
     unsigned children;
 };
 
@@ -136,10 +133,13 @@ static void answer_load(struct loader *loader, struct job *job, struct loaded *l
     job_free(job);
 }
 
-static void answer_deploy(struct loader *loader, struct job *job, ramp_status status, bool unchanged,
-                          const char *message) {
-    struct deployed deployed = {.status = status, .id = job->id, .unchanged = unchanged,
-                                .compile_ms = job->compile_ms, .artefact_size = job->artefact_size};
+static void answer_deploy(struct loader *loader, struct job *job, ramp_status status,
+                          bool unchanged, const char *message) {
+    struct deployed deployed = {.status = status,
+                                .id = job->id,
+                                .unchanged = unchanged,
+                                .compile_ms = job->compile_ms,
+                                .artefact_size = job->artefact_size};
 
     snprintf(deployed.message, sizeof(deployed.message), "%s", status ? message : "");
     if (job->active) map_remove(&loader->active, job->service, strlen(job->service));
@@ -157,7 +157,8 @@ static void answer_list(struct job *job, struct listed *listed) {
     job_free(job);
 }
 
-static void answer_failed(struct loader *loader, struct job *job, ramp_status status, const char *message) {
+static void answer_failed(struct loader *loader, struct job *job, ramp_status status,
+                          const char *message) {
     if (job->kind == JOB_DEPLOY) {
         answer_deploy(loader, job, status, false, message);
     } else if (job->kind == JOB_LIST) {
@@ -171,55 +172,12 @@ static void answer_failed(struct loader *loader, struct job *job, ramp_status st
     }
 }
 
-/* ---- negative results -------------------------------------------------------------------------- */
-
-static struct negative *find_negative(struct loader *loader, const char *service) {
-    struct negative *negative = map_get(&loader->negatives, service, strlen(service));
-
-    if (!negative || negative->until_ms > now_ms()) return negative;
-    map_remove(&loader->negatives, service, strlen(service));
-    mem_free(negative);
-    return NULL;
-}
-
-static void forget_negative(struct loader *loader, const char *service) {
-    mem_free(map_remove(&loader->negatives, service, strlen(service)));
-}
-
-static void forget_negatives(struct loader *loader, bool all) {
-    size_t index = 0;
-    uint64_t now = now_ms();
-
-    for (struct map_entry *entry; (entry = map_next(&loader->negatives, &index)) != NULL;) {
-        struct negative *negative = entry->value;
-        if (!all && negative->until_ms > now) continue;
-        map_remove(&loader->negatives, negative->service, strlen(negative->service));
-        mem_free(negative);
-        index = 0; /* removing has moved entries */
-    }
-}
-
-static void remember_negative(struct loader *loader, const char *service, const ramp_error *error) {
-    struct negative *negative;
-
-    forget_negative(loader, service);
-    if (loader->negatives.count >= LIMIT_NEGATIVES) return;
-    negative = mem_zalloc(sizeof(*negative));
-    if (!negative) return;
-    snprintf(negative->service, sizeof(negative->service), "%s", service);
-    negative->until_ms = now_ms() + LIMIT_NEGATIVE_MS;
-    negative->status = error->status;
-    snprintf(negative->message, sizeof(negative->message), "%s", error->message);
-    if (!map_put(&loader->negatives, negative->service, strlen(negative->service), negative))
-        mem_free(negative);
-}
-
 static void fail_load(struct loader *loader, struct job *job, const ramp_error *error) {
-    remember_negative(loader, job->service, error);
+    negatives_remember(&loader->negatives, job->service, error, now_ms());
     answer_failed(loader, job, error->status, error->message);
 }
 
-/* ---- works ------------------------------------------------------------------------------------ */
+/* ---- works ----------------------------------------------------------------------------------- */
 
 static struct work *find_work(struct loader *loader, const ramp_module_id *id) {
     list_each(&loader->works, node, following) {
@@ -265,7 +223,7 @@ static bool find_artefact(struct loader *loader, const char *service, const ramp
     return status == RAMP_OK;
 }
 
-/* ---- loads ------------------------------------------------------------------------------------ */
+/* ---- loads ----------------------------------------------------------------------------------- */
 
 static bool is_load_of(const struct job *job, const char *service) {
     return job->kind == JOB_LOAD && strcmp(job->service, service) == 0;
@@ -302,7 +260,7 @@ static ramp_status begin_load(struct loader *loader, struct job *job, const ramp
 }
 
 static void run_load(struct loader *loader, struct job *job) {
-    struct negative *negative = find_negative(loader, job->service);
+    const ramp_error *negative = negatives_find(&loader->negatives, job->service, now_ms());
     struct store_version version;
     struct loaded loaded = {.status = RAMP_OK};
     struct work *work;
@@ -335,7 +293,7 @@ static void run_load(struct loader *loader, struct job *job) {
     }
 }
 
-/* ---- deploys ---------------------------------------------------------------------------------- */
+/* ---- deploys --------------------------------------------------------------------------------- */
 
 static void store_deploy(struct loader *loader, struct job *job) {
     bool unchanged = false;
@@ -343,7 +301,7 @@ static void store_deploy(struct loader *loader, struct job *job) {
     ramp_status status = store_put(loader->store, job->service, &job->id, job->wasm, job->config,
                                    &unchanged, &error);
 
-    if (status == RAMP_OK) forget_negative(loader, job->service);
+    if (status == RAMP_OK) negatives_forget(&loader->negatives, job->service);
     answer_deploy(loader, job, status, unchanged, error.message);
 }
 
@@ -352,23 +310,28 @@ static ramp_status check_deploy(struct job *job, ramp_error *reterr) {
 
     if (status) return status;
     if (!store_name_is_valid(job->service))
-        return error_set(reterr, RAMP_ARGS, "'%s' is no name for a service: 1 to %u of a-z, 0-9 and '-', not "
-                         "beginning with '-'", job->service, LIMIT_SERVICE_NAME);
+        return error_set(reterr, RAMP_ARGS,
+                         "'%s' is no name for a service: 1 to %u of a-z, 0-9 and '-', not "
+                         "beginning with '-'",
+                         job->service, LIMIT_SERVICE_NAME);
     if (job->wasm.size > LIMIT_MODULE_SIZE)
         return error_set(reterr, RAMP_TOO_BIG, "the module has %zu bytes, more than the %u allowed",
                          job->wasm.size, LIMIT_MODULE_SIZE);
-    if (!module_id_of(job->wasm, &job->id)) return error_set(reterr, RAMP_NO_MEMORY, "no memory for a hash");
+    if (!module_id_of(job->wasm, &job->id))
+        return error_set(reterr, RAMP_NO_MEMORY, "no memory for a hash");
     return ramp_module_check(job->wasm, reterr);
 }
 
 static void run_deploy(struct loader *loader, struct job *job) {
     char path[CACHE_PATH_SIZE];
+    struct stat artefact;
     struct work *work;
     ramp_bytes wasm;
     ramp_error error;
 
     if (job->refused) {
-        answer_deploy(loader, job, RAMP_BUSY, false, "too many deploys are under way; try again later");
+        answer_deploy(loader, job, RAMP_BUSY, false,
+                      "too many deploys are under way; try again later");
         return;
     }
     if (map_get(&loader->active, job->service, strlen(job->service))) {
@@ -382,6 +345,7 @@ static void run_deploy(struct loader *loader, struct job *job) {
     }
     work = find_work(loader, &job->id);
     if (!work && find_artefact(loader, job->service, &job->id, path)) {
+        if (stat(path, &artefact) == 0) job->artefact_size = (size_t)artefact.st_size;
         store_deploy(loader, job);
         return;
     }
@@ -394,7 +358,7 @@ static void run_deploy(struct loader *loader, struct job *job) {
     list_push_back(&work->jobs, &job->link);
 }
 
-/* ---- lists ------------------------------------------------------------------------------------ */
+/* ---- lists ----------------------------------------------------------------------------------- */
 
 static void run_list(struct loader *loader, struct job *job) {
     const char *service = job->service[0] ? job->service : NULL;
@@ -418,15 +382,12 @@ static void run_list(struct loader *loader, struct job *job) {
     bytes_free(listed.json);
 }
 
-/* ---- children --------------------------------------------------------------------------------- */
+/* ---- children -------------------------------------------------------------------------------- */
 
 static void run_job(struct loader *loader, struct job *job) {
-    if (job->kind == JOB_LOAD)
-        run_load(loader, job);
-    else if (job->kind == JOB_DEPLOY)
-        run_deploy(loader, job);
-    else
-        run_list(loader, job);
+    if (job->kind == JOB_LOAD) run_load(loader, job);
+    else if (job->kind == JOB_DEPLOY) run_deploy(loader, job);
+    else run_list(loader, job);
 }
 
 static void finish_job(struct loader *loader, struct job *job, uint64_t elapsed_ms, size_t size,
@@ -434,10 +395,8 @@ static void finish_job(struct loader *loader, struct job *job, uint64_t elapsed_
     if (job->kind == JOB_DEPLOY) {
         job->compile_ms = elapsed_ms;
         job->artefact_size = size;
-        if (error->status)
-            answer_deploy(loader, job, error->status, false, error->message);
-        else
-            store_deploy(loader, job);
+        if (error->status) answer_deploy(loader, job, error->status, false, error->message);
+        else store_deploy(loader, job);
     } else if (error->status) {
         fail_load(loader, job, error);
     } else {
@@ -447,7 +406,8 @@ static void finish_job(struct loader *loader, struct job *job, uint64_t elapsed_
 }
 
 /* A module's child has ended, or could not start: keeps the artefact, answers everybody. */
-static void finish_work(struct loader *loader, struct work *work, ramp_bytes artefact, ramp_error *error) {
+static void finish_work(struct loader *loader, struct work *work, ramp_bytes artefact,
+                        ramp_error *error) {
     uint64_t elapsed_ms = work->child ? now_ms() - work->started_ms : 0;
     char path[CACHE_PATH_SIZE];
     struct list jobs;
@@ -455,7 +415,8 @@ static void finish_work(struct loader *loader, struct work *work, ramp_bytes art
     if (!error->status) error->status = cache_put(loader->cache, &work->id, artefact, path, error);
     if (error->status) count(loader, &loader->stats.compiles_failed);
     list_init(&jobs);
-    for (struct list *node; (node = list_pop_front(&work->jobs)) != NULL;) list_push_back(&jobs, node);
+    for (struct list *node; (node = list_pop_front(&work->jobs)) != NULL;)
+        list_push_back(&jobs, node);
     work_free(loader, work); /* first: a job that begins anew must not find it */
     for (struct list *node; (node = list_pop_front(&jobs)) != NULL;)
         finish_job(loader, list_item(node, struct job, link), elapsed_ms, artefact.size, error);
@@ -481,7 +442,8 @@ static struct work *next_work(struct loader *loader) {
 }
 
 static void start_children(struct loader *loader) {
-    struct compile_options options = {.exe = loader->exe, .fast = loader->options.fast,
+    struct compile_options options = {.exe = loader->exe,
+                                      .fast = loader->options.fast,
                                       .dense = loader->options.dense,
                                       .wall_ms_max = LIMIT_COMPILE_WALL_MS};
 
@@ -490,7 +452,8 @@ static void start_children(struct loader *loader) {
         ramp_error error = {.status = RAMP_OK};
         if (!work) return;
         work->started_ms = now_ms();
-        if (compile_start(&options, work->wasm, work->started_ms, &work->child, &error) != RAMP_OK) {
+        if (compile_start(&options, work->wasm, work->started_ms, &work->child, &error) !=
+            RAMP_OK) {
             finish_work(loader, work, (ramp_bytes){NULL, 0}, &error);
             continue;
         }
@@ -504,13 +467,14 @@ static void turn_children(struct loader *loader) {
         struct work *work = list_item(node, struct work, link);
         ramp_error error = {.status = RAMP_OK};
         ramp_bytes artefact = {NULL, 0};
-        if (!work->child || !compile_turn(work->child, now_ms(), &error.status, &artefact, &error)) continue;
+        if (!work->child || !compile_turn(work->child, now_ms(), &error.status, &artefact, &error))
+            continue;
         finish_work(loader, work, artefact, &error);
         return; /* the list has changed; the loop comes back at once */
     }
 }
 
-/* ---- the thread ------------------------------------------------------------------------------- */
+/* ---- the thread ------------------------------------------------------------------------------ */
 
 /* Moves the queue into the batch. false: the loader stops. */
 static bool take_queue(struct loader *loader) {
@@ -550,7 +514,8 @@ static void wait_for_more(struct loader *loader) {
         struct work *work = list_item(node, struct work, link);
         if (!work->child) continue;
         fd_count += compile_fds(work->child, fds + fd_count);
-        if (compile_deadline_ms(work->child) < deadline) deadline = compile_deadline_ms(work->child);
+        if (compile_deadline_ms(work->child) < deadline)
+            deadline = compile_deadline_ms(work->child);
     }
     poll(fds, fd_count, loader->children == 0 ? -1 : deadline > now ? (int)(deadline - now) : 0);
 }
@@ -581,14 +546,13 @@ static void *run_thread(void *argument) {
             start_children(loader);
             release_held(loader);
         } while (!list_empty(&loader->batch));
-        if (loader->negatives.count >= LIMIT_NEGATIVES / 2) forget_negatives(loader, false);
         wait_for_more(loader);
     }
     stop_all(loader);
     return NULL;
 }
 
-/* ---- the door --------------------------------------------------------------------------------- */
+/* ---- the door -------------------------------------------------------------------------------- */
 
 static void log_nothing(void *context, int level, const char *service, const char *text) {
     (void)context, (void)level, (void)service, (void)text;
@@ -624,7 +588,7 @@ ramp_status loader_new(const struct loader_options *options, struct loader **ret
     list_init(&loader->held);
     list_init(&loader->works);
     map_init(&loader->active, now_ms());
-    map_init(&loader->negatives, now_ms() ^ (uint64_t)(uintptr_t)loader);
+    negatives_init(&loader->negatives, now_ms() ^ (uint64_t)(uintptr_t)loader);
     json_object_seed(0);
     loader->has_mutex = pthread_mutex_init(&loader->mutex, NULL) == 0;
     loader->exe = mem_copy_text(options->exe, strlen(options->exe));
@@ -632,12 +596,13 @@ ramp_status loader_new(const struct loader_options *options, struct loader **ret
 
     status = store_open(options->store, &loader->store, reterr);
     if (status) goto fail;
-    status = cache_open(options->data, ramp_artefact_key(options->fast, options->dense), &loader->cache,
-                        reterr);
+    status = cache_open(options->data, ramp_artefact_key(options->fast, options->dense),
+                        &loader->cache, reterr);
     if (status) goto fail;
     loader->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (loader->wake < 0 || !start_thread(loader)) {
-        status = error_set(reterr, RAMP_UNAVAILABLE, "cannot start the loader: %s", strerror(errno));
+        status =
+            error_set(reterr, RAMP_UNAVAILABLE, "cannot start the loader: %s", strerror(errno));
         goto fail;
     }
     *ret_loader = loader;
@@ -666,8 +631,7 @@ void loader_free(struct loader *loader) {
         pthread_join(loader->thread, NULL);
     }
     if (loader->wake >= 0) close(loader->wake);
-    forget_negatives(loader, true);
-    map_done(&loader->negatives);
+    negatives_done(&loader->negatives);
     map_done(&loader->active);
     cache_close(loader->cache);
     store_close(loader->store);
@@ -676,7 +640,8 @@ void loader_free(struct loader *loader) {
     mem_free(loader);
 }
 
-static struct job *job_new(enum job_kind kind, const char *service, void *context, uint64_t ticket) {
+static struct job *job_new(enum job_kind kind, const char *service, void *context,
+                           uint64_t ticket) {
     struct job *job = mem_zalloc(sizeof(*job));
 
     if (!job) return NULL;
@@ -701,7 +666,8 @@ static bool enqueue(struct loader *loader, struct job *job) {
 }
 
 void loader_load(struct loader *loader, const char *service,
-                 void (*done)(void *, uint64_t, const struct loaded *), void *context, uint64_t ticket) {
+                 void (*done)(void *, uint64_t, const struct loaded *), void *context,
+                 uint64_t ticket) {
     struct loaded loaded = {.status = RAMP_UNAVAILABLE, .message = "the server is stopping"};
     struct job *job = job_new(JOB_LOAD, service, context, ticket);
 
@@ -741,7 +707,8 @@ void loader_deploy(struct loader *loader, const struct deploy *deploy,
         }
     }
     deployed.status = RAMP_NO_MEMORY;
-    snprintf(deployed.message, sizeof(deployed.message), "no memory to deploy '%s'", deploy->service);
+    snprintf(deployed.message, sizeof(deployed.message), "no memory to deploy '%s'",
+             deploy->service);
 
 fail:
     job_free(job);
@@ -749,7 +716,8 @@ fail:
 }
 
 void loader_list(struct loader *loader, const char *service,
-                 void (*done)(void *, uint64_t, const struct listed *), void *context, uint64_t ticket) {
+                 void (*done)(void *, uint64_t, const struct listed *), void *context,
+                 uint64_t ticket) {
     struct listed listed = {.status = RAMP_UNAVAILABLE, .message = "the server is stopping"};
     struct job *job = job_new(JOB_LIST, service ? service : "", context, ticket);
 

@@ -24,16 +24,11 @@ struct route {
 };
 
 static const struct route routes[] = {
-    {"PUT", "services/", control_deploy},
-    {"GET", "services/", control_services},
-    {"GET", "services", control_services},
-    {"POST", "call", control_call},
-    {"GET", "events", control_events},
-    {"GET", "feed", control_feed},
-    {"GET", "logs", control_logs},
-    {"GET", "modules", control_modules},
-    {"GET", "rooms", control_rooms},
-    {"GET", "stats", control_stats},
+    {"PUT", "services/", control_deploy},  {"GET", "services/", control_services},
+    {"GET", "services", control_services}, {"POST", "call", control_call},
+    {"GET", "events", control_events},     {"GET", "feed", control_feed},
+    {"GET", "logs", control_logs},         {"GET", "modules", control_modules},
+    {"GET", "rooms", control_rooms},       {"GET", "stats", control_stats},
 };
 
 /* What follows the route's path, or NULL if `path` is not of this route. */
@@ -57,7 +52,7 @@ size_t routes_body_max(const char *method, const char *path) {
     return LIMIT_CONTROL_BODY;
 }
 
-/* ---- who may ------------------------------------------------------------------------------------------ */
+/* ---- who may --------------------------------------------------------------------------------- */
 
 /* false: answered with 401 or 403. */
 static bool authorise(struct worker *worker, struct exchange *exchange) {
@@ -69,14 +64,16 @@ static bool authorise(struct worker *worker, struct exchange *exchange) {
         .fetch_site = exchange_header(exchange, "sec-fetch-site"),
         .is_loopback = exchange_request(exchange)->is_loopback,
     };
-    enum auth_result result = auth_check(&request, server_token(server), server_options(server)->dev);
+    enum auth_result result =
+        auth_check(&request, server_token(server), server_options(server)->dev);
 
     if (result == AUTH_OK) return true;
-    exchange_reply_error(exchange, result == AUTH_FOREIGN ? 403 : 401, "DENIED", "%s", auth_sentence(result));
+    exchange_reply_error(exchange, result == AUTH_FOREIGN ? 403 : 401, "DENIED", "%s",
+                         auth_sentence(result));
     return false;
 }
 
-/* ---- the paths ---------------------------------------------------------------------------------------- */
+/* ---- the paths ------------------------------------------------------------------------------- */
 
 static void reply_text(struct exchange *exchange, int status, const char *text) {
     exchange_reply(exchange, status, "text/plain; charset=utf-8", "Cache-Control: no-store\r\n",
@@ -111,10 +108,11 @@ static void handle_api(struct worker *worker, struct exchange *exchange, const c
         allowed = routes[i].method;
     }
     if (allowed)
-        exchange_reply_error(exchange, 405, "ARGS", "%s is not for %s%.200s; that takes %s", method, API, path,
-                             allowed);
+        exchange_reply_error(exchange, 405, "ARGS", "%s is not for %s%.200s; that takes %s", method,
+                             API, path, allowed);
     else
-        exchange_reply_error(exchange, 404, "NOT_FOUND", "the control API has no %s%.200s", API, path);
+        exchange_reply_error(exchange, 404, "NOT_FOUND", "the control API has no %s%.200s", API,
+                             path);
 }
 
 static void handle_console(struct exchange *exchange, const char *path) {
@@ -128,7 +126,8 @@ static void handle_console(struct exchange *exchange, const char *path) {
 
 /* Is this for the control listener, if there is one? */
 static bool is_control_path(const char *path) {
-    return strcmp(path, "/metrics") == 0 || strcmp(path, "/_ramp") == 0 || strncmp(path, "/_ramp/", 7) == 0;
+    return strcmp(path, "/metrics") == 0 || strcmp(path, "/_ramp") == 0 ||
+           strncmp(path, "/_ramp/", 7) == 0;
 }
 
 static void handle_control(struct worker *worker, struct exchange *exchange, const char *path) {
@@ -140,8 +139,7 @@ static void handle_control(struct worker *worker, struct exchange *exchange, con
     } else if (strcmp(path, "/metrics") == 0) {
         if (!is_read(exchange_request(exchange)->method))
             exchange_reply_error(exchange, 405, "ARGS", "/metrics can only be read");
-        else if (is_control || authorise(worker, exchange))
-            control_metrics(worker, exchange);
+        else if (is_control || authorise(worker, exchange)) control_metrics(worker, exchange);
     } else if (strncmp(path, API, strlen(API)) == 0) {
         handle_api(worker, exchange, path + strlen(API));
     } else {

@@ -14,16 +14,22 @@ static ramp_status check_env(const json_t *env, ramp_error *reterr) {
     const char *name;
     json_t *value;
 
-    if (!json_is_object(env)) return error_set(reterr, RAMP_ARGS, "`env` of ramp.json is not an object");
+    if (!json_is_object(env))
+        return error_set(reterr, RAMP_ARGS, "`env` of ramp.json is not an object");
     json_object_foreach((json_t *)(uintptr_t)env, name, value) {
-        if (*name == '\0' || name[strspn(name, NAME_LETTERS)] != '\0' || (*name >= '0' && *name <= '9'))
-            return error_set(reterr, RAMP_ARGS, "`env` of ramp.json: '%.80s' is no name: letters, digits and "
-                             "'_', not beginning with a digit", name);
+        if (*name == '\0' || name[strspn(name, NAME_LETTERS)] != '\0' ||
+            (*name >= '0' && *name <= '9'))
+            return error_set(reterr, RAMP_ARGS,
+                             "`env` of ramp.json: '%.80s' is no name: letters, digits and "
+                             "'_', not beginning with a digit",
+                             name);
         if (!json_is_string(value))
-            return error_set(reterr, RAMP_ARGS, "`env` of ramp.json: '%.80s' is not a string", name);
+            return error_set(reterr, RAMP_ARGS, "`env` of ramp.json: '%.80s' is not a string",
+                             name);
         if (memchr(json_string_value(value), '\n', json_string_length(value)) ||
             memchr(json_string_value(value), '\0', json_string_length(value)))
-            return error_set(reterr, RAMP_ARGS, "`env` of ramp.json: '%.80s' holds a line end or a NUL", name);
+            return error_set(reterr, RAMP_ARGS,
+                             "`env` of ramp.json: '%.80s' holds a line end or a NUL", name);
     }
     return RAMP_OK;
 }
@@ -38,15 +44,15 @@ ramp_status config_parse(ramp_bytes text, json_t **ret_config, ramp_error *reter
         return RAMP_OK;
     }
     if (text.size > LIMIT_CONFIG_SIZE)
-        return error_set(reterr, RAMP_TOO_BIG, "ramp.json has more than %u bytes", LIMIT_CONFIG_SIZE);
+        return error_set(reterr, RAMP_TOO_BIG, "ramp.json has more than %u bytes",
+                         LIMIT_CONFIG_SIZE);
     config = json_loadb(text.data, text.size, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &error);
     if (!config)
         return error_set(reterr, RAMP_ARGS, "ramp.json, line %d: %s", error.line, error.text);
     env = json_object_get(config, "env");
     if (!json_is_object(config))
         status = error_set(reterr, RAMP_ARGS, "ramp.json is not an object");
-    else if (env)
-        status = check_env(env, reterr);
+    else if (env) status = check_env(env, reterr);
     if (status) {
         json_decref(config);
         return status;

@@ -61,24 +61,27 @@ bool static_path_is_safe(const char *path) {
     return true;
 }
 
-/* ---- answering, with an ETag ------------------------------------------------------------------------ */
+/* ---- answering, with an ETag ----------------------------------------------------------------- */
 
 static bool header_is(const struct exchange *exchange, const char *name, const char *value) {
     ramp_bytes header = exchange_header(exchange, name);
 
-    return header.data && header.size == strlen(value) && memcmp(header.data, value, header.size) == 0;
+    return header.data && header.size == strlen(value) &&
+           memcmp(header.data, value, header.size) == 0;
 }
 
 /* The browser keeps files but asks every time: a build is seen at once. */
-static void answer(struct exchange *exchange, const char *type, const char *etag, ramp_bytes bytes) {
+static void answer(struct exchange *exchange, const char *type, const char *etag,
+                   ramp_bytes bytes) {
     char headers[160];
 
-    snprintf(headers, sizeof(headers), "ETag: %s\r\nCache-Control: no-cache\r\n"
-             "X-Content-Type-Options: nosniff\r\n", etag);
+    snprintf(headers, sizeof(headers),
+             "ETag: %s\r\nCache-Control: no-cache\r\n"
+             "X-Content-Type-Options: nosniff\r\n",
+             etag);
     if (header_is(exchange, "if-none-match", etag))
         exchange_reply(exchange, 304, NULL, headers, (ramp_bytes){NULL, 0});
-    else
-        exchange_reply(exchange, 200, type, headers, bytes);
+    else exchange_reply(exchange, 200, type, headers, bytes);
 }
 
 /* FNV-1a: tells versions of one file apart, and no more. */
@@ -103,7 +106,7 @@ bool static_console(struct exchange *exchange, const char *path) {
     return false;
 }
 
-/* ---- the web folder ----------------------------------------------------------------------------------- */
+/* ---- the web folder -------------------------------------------------------------------------- */
 
 /* Opens the file that `path` names, symbolic links followed, if it lies in the folder. -1: no. */
 static int open_inside(const char *folder, const char *path, char ret_real[PATH_MAX]) {
@@ -117,7 +120,8 @@ static int open_inside(const char *folder, const char *path, char ret_real[PATH_
         return -1;
     if (!realpath(wanted, ret_real)) return -1;
     size = strlen(root);
-    if (strncmp(ret_real, root, size) != 0 || (ret_real[size] != '/' && ret_real[size] != '\0')) return -1;
+    if (strncmp(ret_real, root, size) != 0 || (ret_real[size] != '/' && ret_real[size] != '\0'))
+        return -1;
     fd = open(ret_real, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
     if (fd >= 0 && (fstat(fd, &info) != 0 || !S_ISREG(info.st_mode))) {
         close(fd);
@@ -133,8 +137,8 @@ static void answer_file(struct exchange *exchange, int fd, const char *real) {
     size_t size = 0;
 
     if (fstat(fd, &info) != 0 || (uint64_t)info.st_size > LIMIT_WEB_FILE) {
-        exchange_reply_error(exchange, 500, "TOO_BIG", "files of the web folder have at most %u bytes here",
-                             LIMIT_WEB_FILE);
+        exchange_reply_error(exchange, 500, "TOO_BIG",
+                             "files of the web folder have at most %u bytes here", LIMIT_WEB_FILE);
         return;
     }
     bytes = mem_alloc((size_t)info.st_size);
@@ -162,7 +166,8 @@ bool static_web(struct exchange *exchange, const char *folder, const char *path)
 
     if (size == 0 || !static_path_is_safe(path)) return false;
     if (path[size - 1] == '/') {
-        if (snprintf(indexed, sizeof(indexed), "%sindex.html", path) >= (int)sizeof(indexed)) return false;
+        if (snprintf(indexed, sizeof(indexed), "%sindex.html", path) >= (int)sizeof(indexed))
+            return false;
         path = indexed;
     }
     fd = open_inside(folder, path, real);

@@ -13,8 +13,8 @@
 
 /* `path`: below /_ramp, with a leading slash; "/" is its index.html. false: no such file. */
 bool static_console(struct exchange *exchange, const char *path);
-/* `path`: decoded, with a leading slash. false: it names no file of the folder (nothing is answered). Dot files
- * and whatever lies outside are no files of the folder. */
+/* `path`: decoded, with a leading slash. false: it names no file of the folder, and nothing is answered.
+ * Dot files and whatever lies outside are no files of the folder. */
 bool static_web(struct exchange *exchange, const char *folder, const char *path);
 
 /* Tests. No segment that begins with a dot or is empty in the middle, no backslash or control character. */

@@ -37,8 +37,8 @@ test("call API", async t => {
       { type: "broadcast", payload: "to others", binary: false, to: ["b"] },
       { type: "send", payload: "to you", binary: false, connection: "a" },
       { type: "send", payload_base64: "AP8H", binary: true, connection: "a" },
-      { type: "timer_set", id: 7, delay_ms: 60000, period_ms: 1000, payload: json.events[4].payload },
-      { type: "timer_clear", id: 7, payload: json.events[5].payload },
+      { type: "timer_set", id: 7, delay_ms: 60000, period_ms: 1000, payload: "" },
+      { type: "timer_clear", id: 7, delay_ms: 0, period_ms: 0, payload: "" },
       { type: "close", payload: "bye", code: 4001, connection: "a" }].map(e => JSON.parse(JSON.stringify(e))));
     await server.call({ ...base, call: "leave", connection: "a", code: 4001 });
     const answer = await server.call({ ...base, call: "request", method: "POST", path: "/p?q=1", payload: "body" });

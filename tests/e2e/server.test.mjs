@@ -171,7 +171,7 @@ test("a damaged artefact never runs: it is compiled again", async t => {
   const client = await server.client("/echo/r");
   client.send("whole");
   assert.equal(await client.next(), "whole");
-  assert.equal(await server.metric("ramp_compiles_total"), 1);
+  assert.equal(await server.metric("ramp_loader_compiles_total"), 1);
   await client.close();
   await server.stop();
 });

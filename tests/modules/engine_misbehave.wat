@@ -23,6 +23,12 @@
     (call $event_read (local.get 0) (local.get 1) (i32.wrap_i64 (call $time_ms))))
   (func (export "panic_it") (call $panic (i32.const 8) (i32.const 3)))
   (func (export "spin") (loop (br 0)))
+  ;; For ever, counting its rounds at 2048; each calls a host function.
+  (func (export "spin_counting")
+    (loop
+      (drop (call $time_ms))
+      (i64.store (i32.const 2048) (i64.add (i64.load (i32.const 2048)) (i64.const 1)))
+      (br 0)))
   (func $recurse (param i32) (result i32)
     (i32.add (call $recurse (i32.add (local.get 0) (i32.const 1))) (i32.const 1)))
   (func (export "recurse") (param i32) (result i32) (call $recurse (local.get 0)))

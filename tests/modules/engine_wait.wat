@@ -18,6 +18,13 @@
   (func (export "wait_then_trap") (drop (call $wait (i32.const 0) (i32.const 0))) unreachable)
   (func (export "no_wait") (param i32) (result i32) (i32.add (local.get 0) (i32.const 1)))
   (func (export "spin") (loop (br 0)))
+  ;; Waits, then counts rounds for ever at 2048; each calls a host function.
+  (func (export "wait_then_spin")
+    (drop (call $wait (i32.const 0) (i32.const 0)))
+    (loop
+      (drop (call $time_ms))
+      (i64.store (i32.const 2048) (i64.add (i64.load (i32.const 2048)) (i64.const 1)))
+      (br 0)))
   (func $recurse (param i32) (result i32)
     (i32.add (call $recurse (i32.add (local.get 0) (i32.const 1))) (i32.const 1)))
   (func (export "recurse") (param i32) (result i32) (call $recurse (local.get 0))))

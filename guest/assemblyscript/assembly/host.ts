@@ -118,6 +118,7 @@ export function endCall(): void {
 /** Some steps of the collector, if it is time: no handler runs, so the stack holds nothing. */
 // @ts-ignore: decorator
 @inline function collect(): void {
+  // @ts-ignore: made by the build
   __ramp_collect();
 }
 

@@ -25,10 +25,13 @@ function unitsOf(p: usize, n: i32): i32 {
 
 export function decode(p: usize, n: i32): string {
   if (n <= 0) return "";
+  // @ts-ignore: runtime
   let s = __new(<usize>unitsOf(p, n) << 1, idof<string>());
   if (decodeTo(p, n, s, false) < 0) {
+    // @ts-ignore: runtime
     s = __new(<usize>n << 1, idof<string>());
     const units = decodeTo(p, n, s, true);
+    // @ts-ignore: runtime
     s = __renew(s, <usize>units << 1);
   }
   return changetype<string>(s);

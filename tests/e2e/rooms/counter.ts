@@ -27,6 +27,5 @@ export function onTimer(id: i32): void {
 }
 export function onRequest(request: Request): Response {
   if (request.path == "/throw") throw new Error("no answer");
-  const response = new Response(200, "content-type: text/plain\n", request.method + " " + request.path + " " + request.body);
-  return response;
+  return new Response(request.method + " " + request.url + " " + request.text);
 }

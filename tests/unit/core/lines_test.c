@@ -17,26 +17,24 @@
 
 /* Two files of the user's, one of the library's; functions 3 and 5. */
 static const uint8_t section[] = {
-    1,                                                         /* version */
-    3,                                                         /* files */
-    11, 's', 'r', 'c', '/', 'r', 'o', 'o', 'm', '.', 't', 's', /* 1 */
-    10, '~', 'l', 'i', 'b', '/', 'a', '.', 't', 's', '!',      /* 2 */
-    6, 'o', 't', 'h', 'e', 'r', '!',                           /* 3 */
-    2,                                                         /* functions */
-    3, 9, 'o', 'n', 'M', 'e', 's', 's', 'a', 'g', 'e',
-    2, 4, 't', 'i', 'c', 'k',
-    6,                     /* entries */
-    100, 1, 27, 0xB8, 0,   /* 100: src/room.ts:27:56 */
-    10, 1, 0x7f, 0x78,     /* 110: src/room.ts:26:48 */
-    10, 2, 1, 1,           /* 120: a library's, 27:49 */
-    10, 0,                 /* 130: no place */
-    10, 3, 0xE4, 0, 0,     /* 140: other!:127:49 */
-    0x80, 0x01, 0,         /* 268: no place */
+    1,                                                              /* version */
+    3,                                                              /* files */
+    11,   's',  'r',  'c',  '/', 'r', 'o', 'o', 'm', '.', 't', 's', /* 1 */
+    10,   '~',  'l',  'i',  'b', '/', 'a', '.', 't', 's', '!',      /* 2 */
+    6,    'o',  't',  'h',  'e', 'r', '!',                          /* 3 */
+    2,                                                              /* functions */
+    3,    9,    'o',  'n',  'M', 'e', 's', 's', 'a', 'g', 'e', 2,
+    4,    't',  'i',  'c',  'k', 6, /* entries */
+    100,  1,    27,   0xB8, 0,      /* 100: src/room.ts:27:56 */
+    10,   1,    0x7f, 0x78,         /* 110: src/room.ts:26:48 */
+    10,   2,    1,    1,            /* 120: a library's, 27:49 */
+    10,   0,                        /* 130: no place */
+    10,   3,    0xE4, 0,    0,      /* 140: other!:127:49 */
+    0x80, 0x01, 0,                  /* 268: no place */
 };
 
 static struct engine_failure at(size_t a, size_t b, size_t c) {
-    struct engine_failure failure = {.frame_count = 3,
-                                     .frames = {{3, a}, {5, b}, {12, c}}};
+    struct engine_failure failure = {.frame_count = 3, .frames = {{3, a}, {5, b}, {12, c}}};
     return failure;
 }
 
@@ -126,14 +124,15 @@ static void a_short_buffer_keeps_the_numbers(void **state) {
 }
 
 static void a_file_name_cannot_break_the_line(void **state) {
-    static const uint8_t bytes[] = {1, 1, 9, 'a', '\n', 0x1b, '[', 0, 0x7f, 0xc3, 0xa4, 'b', 0, 1,
-                                    50, 1, 1, 1};
+    static const uint8_t bytes[] = {1,    1,    9,   'a', '\n', 0x1b, '[', 0, 0x7f,
+                                    0xc3, 0xa4, 'b', 0,   1,    50,   1,   1, 1};
     struct engine_failure failure = at(60, 1, 1);
     char where[64];
 
     (void)state;
     assert_true(find((ramp_bytes){bytes, sizeof(bytes)}, &failure, where, sizeof(where)));
-    assert_string_equal(where, "a??[??\xc3\xa4" "b:1:1");
+    assert_string_equal(where, "a??[??\xc3\xa4"
+                               "b:1:1");
     /* and is not cut within a character */
     assert_true(find((ramp_bytes){bytes, sizeof(bytes)}, &failure, where, 7 + 4 + 1));
     assert_string_equal(where, "a??[??:1:1");
@@ -164,7 +163,8 @@ static void wrong_sections_are_noticed(void **state) {
         static const uint8_t negative[] = {1, 1, 1, 'a', 0, 2, 50, 1, 1, 1, 1, 1, 0x7e, 1};
         assert_false(find((ramp_bytes){file, sizeof(file)}, &failure, where, sizeof(where)));
         assert_false(find((ramp_bytes){zero, sizeof(zero)}, &failure, where, sizeof(where)));
-        assert_false(find((ramp_bytes){negative, sizeof(negative)}, &failure, where, sizeof(where)));
+        assert_false(
+            find((ramp_bytes){negative, sizeof(negative)}, &failure, where, sizeof(where)));
         assert_string_equal(where, "function 3, offset 0x64");
     }
 }

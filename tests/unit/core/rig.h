@@ -141,6 +141,7 @@ struct rig_service {
     ramp_status status;
     enum rig_mode mode;
     ramp_ticket ticket; /* of the load that is held; 0: none */
+    uint32_t given;     /* the version of the last answer */
     uint32_t loads;
 };
 
@@ -153,6 +154,7 @@ struct rig {
     uint64_t cpu_ns;      /* the fake CPU time of this thread */
     uint64_t cpu_read_ns; /* it moves so much at each reading; 0: the host is not given one */
     uint64_t random_state;
+    bool tick_on_random;  /* random() takes 5 ms and ticks */
     struct rig_service services[RIG_SERVICES_MAX];
     size_t service_count;
     char transcript[RIG_TRANSCRIPT_SIZE];
@@ -223,6 +225,10 @@ static uint64_t rig_random_next(uint64_t *state) { /* splitmix64 */
 }
 static void rig_random(void *context, void *bytes, size_t size) {
     struct rig *rig = context;
+    if (rig->tick_on_random) { /* a guest that asks again and again uses up its slices */
+        rig->now_ns += 5 * RIG_MS;
+        ramp_host_tick(rig->host);
+    }
     for (size_t i = 0; i < size; i++) ((uint8_t *)bytes)[i] = (uint8_t)rig_random_next(&rig->random_state);
 }
 
@@ -233,7 +239,7 @@ RIG_MAYBE struct rig_service *rig_service(struct rig *rig, const char *name) {
 }
 
 /* Which of the host's services has which module; the id is the version. */
-static void rig_give(struct rig *rig, const struct rig_service *service, ramp_ticket ticket) {
+static void rig_give(struct rig *rig, struct rig_service *service, ramp_ticket ticket) {
     ramp_load_answer answer = {.size = sizeof(answer), .status = RAMP_NOT_FOUND};
     ramp_host_stats stats = {.size = sizeof(stats)};
 
@@ -242,6 +248,7 @@ static void rig_give(struct rig *rig, const struct rig_service *service, ramp_ti
         ramp_host_get_stats(rig->host, &stats);
         answer.artefact = rig_module(service->module, stats.dense)->artefact;
         memcpy(answer.id.bytes, &service->version, sizeof(service->version));
+        service->given = service->version;
         answer.env = (ramp_bytes){service->env, strlen(service->env)};
     }
     ramp_complete_load(rig->host, ticket, &answer);

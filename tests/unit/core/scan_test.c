@@ -199,7 +199,8 @@ static void types_are_functions_of_plain_values(void **state) {
 
 static void imports_are_host_functions_of_their_type(void **state) {
     static const struct refusal refusals[] = {
-        {2, "01 'env' 'abort' 00 02", "import 'env.abort': only imports from ramp_v1 are allowed; build"},
+        {2, "01 'env' 'abort' 00 02",
+         "import 'env.abort': only imports from ramp_v1 are allowed; build"},
         {2, "01 'wasi_snapshot_preview1' 'fd_write' 00 02", "there is no WASI here"},
         {2, "01 'ramp_v2' 'log' 00 02", "import 'ramp_v2.log': only imports from ramp_v1"},
         {2, "01 'ramp_v1' 'memory' 02 00 01", "import 'ramp_v1.memory' is a memory"},
@@ -215,7 +216,8 @@ static void imports_are_host_functions_of_their_type(void **state) {
          "this server (ramp 0.1.0) does not have host function 'kv_gett'; did you mean 'kv_get'?"},
         {2, "01 'ramp_v1' 'room_broadcst' 00 03", "did you mean 'room_broadcast'?"},
         {2, "01 'ramp_v1' 'teleport_everybody' 00 03", "host function 'teleport_everybody' (at"},
-        {2, "01 'ramp_v1' 'room_send' 00 03", "'room_send' is reserved for a later version; this server"},
+        {2, "01 'ramp_v1' 'room_send' 00 03",
+         "'room_send' is reserved for a later version; this server"},
         {2, "01 'ramp_v1' 'conn_tag' 00 03", "'conn_tag' is reserved for a later version"},
         {2, "01 'ramp_v1' '' 00 03", "does not have host function ''"},
         {2, "81 01", "the module has 129 imports, more than 128"},
@@ -227,8 +229,9 @@ static void imports_are_host_functions_of_their_type(void **state) {
 
 static void names_are_shown_short_and_printable(void **state) {
     struct bytes module;
-    char text[1000] = "01 'ramp_v1' 1b 1b 5b 33 31 6d 0a 41 41 41 41 41 41 41 41 41 41 41 41 41 41 41 "
-                      "41 41 41 41 41 41 00 03";
+    char text[1000] =
+        "01 'ramp_v1' 1b 1b 5b 33 31 6d 0a 41 41 41 41 41 41 41 41 41 41 41 41 41 41 41 "
+        "41 41 41 41 41 41 00 03";
     struct scan scan;
     ramp_error error;
 
@@ -248,27 +251,35 @@ static void names_are_shown_short_and_printable(void **state) {
 static void exports_are_those_of_the_abi(void **state) {
     static const struct refusal refusals[] = {
         {7, "01 'memory' 02 00", "lacks the export 'ramp_abi_v1'; was it built with a Ramp SDK?"},
-        {7, "02 'memory' 02 00 'ramp_abi_v2' 00 00", "built for another guest ABI; this server (ramp 0.1.0)"},
+        {7, "02 'memory' 02 00 'ramp_abi_v2' 00 00",
+         "built for another guest ABI; this server (ramp 0.1.0)"},
         {7, "01 'ramp_abi_v1' 00 00", "must have a memory and export it as 'memory'"},
         {7, "02 'memory' 00 00 'ramp_abi_v1' 00 00", "export 'memory' must be the memory"},
         {7, "02 'memory' 02 00 'ramp_abi_v1' 03 00", "export 'ramp_abi_v1' must be a function"},
-        {7, "02 'memory' 02 00 'ramp_abi_v1' 00 01", "'ramp_abi_v1' has the wrong type; it must be () -> i32"},
+        {7, "02 'memory' 02 00 'ramp_abi_v1' 00 01",
+         "'ramp_abi_v1' has the wrong type; it must be () -> i32"},
         {7, "02 'memory' 02 00 'ramp_abi_v1' 00 02", "there is no function 2"},
         {7, "03 'memory' 02 00 'ramp_abi_v1' 00 00 '_initialize' 00 00", "it must be () (at"},
         {7, "03 'memory' 02 00 'ramp_abi_v1' 00 00 'on_join' 00 01", "it must be (i32)"},
-        {7, "03 'memory' 02 00 'ramp_abi_v1' 00 00 'on_close' 02 00", "'on_close' must be a function"},
+        {7, "03 'memory' 02 00 'ramp_abi_v1' 00 00 'on_close' 02 00",
+         "'on_close' must be a function"},
         {7, "03 'memory' 02 00 'ramp_abi_v1' 00 00 'on_mesage' 00 01",
          "does not have handler 'on_mesage'; did you mean 'on_message'?"},
-        {7, "03 'memory' 02 00 'ramp_abi_v1' 00 00 'on_sunrise' 00 01", "does not have handler 'on_sunrise'"},
+        {7, "03 'memory' 02 00 'ramp_abi_v1' 00 00 'on_sunrise' 00 01",
+         "does not have handler 'on_sunrise'"},
         {7, "03 'memory' 02 00 'ramp_abi_v1' 00 00 'on_auth' 00 01", "'on_auth' is reserved"},
         {7, "03 'memory' 02 00 'ramp_abi_v1' 00 00 'on_room_message' 00 01", "is reserved"},
-        {7, "03 'memory' 02 00 'ramp_abi_v1' 00 00 '__ramp_g0' 03 00", "begin with __ramp are reserved"},
+        {7, "03 'memory' 02 00 'ramp_abi_v1' 00 00 '__ramp_g0' 03 00",
+         "begin with __ramp are reserved"},
         {7, "81 02", "the module has 257 exports, more than 256"},
     };
     (void)state;
     check_refusals(refusals, COUNT(refusals));
-    accepts(module_with(7, "04 'memory' 02 00 'ramp_abi_v1' 00 00 'on_close' 00 01 'anything' 00 01"), "");
-    accepts(module_with(7, "04 'memory' 02 00 'ramp_abi_v2' 00 01 'ramp_abi_v1' 00 00 '_initialize' 00 01"),
+    accepts(
+        module_with(7, "04 'memory' 02 00 'ramp_abi_v1' 00 00 'on_close' 00 01 'anything' 00 01"),
+        "");
+    accepts(module_with(
+                7, "04 'memory' 02 00 'ramp_abi_v2' 00 01 'ramp_abi_v1' 00 00 '_initialize' 00 01"),
             "");
 }
 
@@ -333,7 +344,8 @@ static void tables_memories_and_globals_are_plain(void **state) {
                     refusals[i].words);
     accepts(module_with(4, "01 70 01 80 20 80 20"), "table of 4096");
     accepts(module_with(5, "01 01 80 02 80 80 04"), "memory of 16 MiB, at most 4 GiB");
-    accepts(module_with(6, "02 70 00 d2 00 0b 7f 01 41 01 41 02 6a 41 03 6c 0b"), "extended constants");
+    accepts(module_with(6, "02 70 00 d2 00 0b 7f 01 41 01 41 02 6a 41 03 6c 0b"),
+            "extended constants");
 }
 
 static void segments_are_active_and_few(void **state) {
@@ -483,7 +495,8 @@ static void functions_and_their_code_match(void **state) {
         {10, "02 {00 41 00 0b} {}", "cut off"},
         {10, "02 {00 41 00 0b} {01 91 4e 7f 0b}", "a function has more than 10000 locals"},
         {10, "02 {00 41 00 0b} {02 88 27 7f 89 27 7f 0b}", "a function has more than 10000 locals"},
-        {10, "02 {00 41 00 0b} {02 01 7f ff ff ff ff 0f 7f 0b}", "a function has more than 10000 locals"},
+        {10, "02 {00 41 00 0b} {02 01 7f ff ff ff ff 0f 7f 0b}",
+         "a function has more than 10000 locals"},
         {10, "02 {00 41 00 0b} {01 01 6f 0b}", "externref"},
     };
     struct bytes module;
@@ -523,9 +536,11 @@ static struct bytes many(uint32_t functions, const char *body) {
 static void what_all_functions_have_is_bounded(void **state) {
     (void)state;
     accepts(many(20000, "{00 0b}"), "20,000 functions");
-    refuses(many(20001, "{00 0b}"), "20,001 functions", "the module has 20001 functions, more than 20000");
+    refuses(many(20001, "{00 0b}"), "20,001 functions",
+            "the module has 20001 functions, more than 20000");
     accepts(many(101, "{01 90 4e 7f 0b}"), "1,000,000 locals");
-    refuses(many(102, "{01 90 4e 7f 0b}"), "1,010,000 locals", "all functions have more than 1000000 locals");
+    refuses(many(102, "{01 90 4e 7f 0b}"), "1,010,000 locals",
+            "all functions have more than 1000000 locals");
     /* 4 entries and a default */
     accepts(many(1001, "{00 02 40 41 00 0e 04 00 00 00 00 00 0b 0b}"), "4,000 entries");
     refuses(many(20000, "{00 02 40 41 00 0e 06 00 00 00 00 00 00 00 0b 0b}"), "120,000 entries",
@@ -599,7 +614,8 @@ static void other_files_are_refused(void **state) {
     module = (struct bytes){0};
     put(&module, "\0asm\1\0\0\0", 8);
     refuses(module, "header", "must have a memory");
-    assert_int_equal(scan_module((ramp_bytes){"", LIMIT_MODULE_SIZE + 1}, &scan, &error), RAMP_REFUSED);
+    assert_int_equal(scan_module((ramp_bytes){"", LIMIT_MODULE_SIZE + 1}, &scan, &error),
+                     RAMP_REFUSED);
     assert_string_equal(error.message, "the module has 4194305 bytes, more than 4194304");
 }
 

@@ -112,7 +112,7 @@ static void the_table_keeps_what_was_requested_last_and_what_is_in_use(void **st
 
     rig_open(&rig, &(ramp_host_options){.modules_max = SLOTS, .rooms_max = 60});
     rig.silent = true;
-    for (unsigned i = 0; i < SERVICES; i++) add_numbered(i, "bare")->version = module_of(i) + 1;
+    for (unsigned i = 0; i < SERVICES; i++) add_numbered(i, "interp")->version = module_of(i) + 1;
     for (int step = 0; step < 6000; step++) {
         /* Some are asked for often. */
         unsigned service = (unsigned)(rig_random_next(&random) % (rig_random_next(&random) % 2 ? 20 : SERVICES));
@@ -486,7 +486,6 @@ static void an_eviction_that_comes_to_nothing_lets_another_entry_go(void **state
     }
 }
 
-static void a_load_that_was_refused_may_be_tried_again_from_on_done(void **state);
 static void request_again(struct rig *it, const ramp_outcome *outcome) {
     if (outcome->status != RAMP_UNAVAILABLE) return;
     if (--*(int *)it->data == 0) it->on_done = NULL;
@@ -537,6 +536,38 @@ static void a_new_version_serves_new_rooms_at_once_and_old_ones_from_their_next_
     ramp_connection *bob = rig_join_at(&rig, "s", "r3", "bob");
     rig_ask(&rig, bob, &version);
     assert_memory_equal(&rig.told[1], "0200", 4);
+}
+
+/* The slot beyond the count: deploys go on when every entry is in use, and the table shrinks again. */
+static void a_full_table_takes_new_versions_of_what_is_in_it(void **state) {
+    ramp_connection *members[3];
+    ramp_error error;
+    (void)state;
+    rig_open(&rig, &(ramp_host_options){.modules_max = 2});
+    for (unsigned i = 0; i < 3; i++) add_numbered(i, "interp");
+    for (unsigned i = 0; i < 2; i++) members[i] = rig_join_at(&rig, numbered(i), "r", "ann");
+    members[2] = rig_join_at(&rig, "s0", "r2", "bob");
+    rig_run(&rig);
+    for (int round = 0; round < 5; round++) {
+        rig_service(&rig, "s0")->version += 10;
+        rig_forget(&rig);
+        assert_int_equal(ramp_service_update(rig.host, "s0", NULL, &error), RAMP_OK);
+        rig_expect(&rig, "s0/: deploy\n");
+        assert_int_equal(stats_now().modules, 2);
+        rig_send(members[0], "", 0);
+        rig_send(members[2], "", 0);
+        rig_expect(&rig, "s0/r: open\ns0/r: message ann\ns0/r2: open\ns0/r2: message bob\n");
+    }
+    request_to("s2", "r");
+    rig_expect(&rig, "s2/r: request FAILED UNAVAILABLE\n");
+    /* Shared by both, the old version stays for the other one; no second extra slot comes of it. */
+    rig_service(&rig, "s1")->version = rig_service(&rig, "s0")->version;
+    assert_int_equal(ramp_service_update(rig.host, "s1", NULL, &error), RAMP_OK);
+    rig_run(&rig);
+    assert_int_equal(stats_now().modules_pinned, 1);
+    rig_send(members[1], "", 0);
+    rig_run(&rig);
+    assert_int_equal(rig.last_status, RAMP_OK);
 }
 
 static void an_update_that_fails_keeps_the_old_version(void **state) {
@@ -668,6 +699,7 @@ int main(void) {
         TEST_ALONE(an_eviction_that_comes_to_nothing_lets_another_entry_go),
         TEST_ALONE(a_load_that_was_refused_may_be_tried_again_from_on_done),
         TEST(a_new_version_serves_new_rooms_at_once_and_old_ones_from_their_next_call),
+        TEST_ALONE(a_full_table_takes_new_versions_of_what_is_in_it),
         TEST(an_update_that_fails_keeps_the_old_version),
         TEST(an_update_of_a_service_without_rooms_loads_it),
         TEST(an_update_while_a_load_is_open_takes_the_newer_answer),

@@ -8,7 +8,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ptrace.h>
 #include <sys/resource.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -99,7 +101,7 @@ static void wasm_path(const char *service, const char *text, char ret_path[256])
     snprintf(ret_path, 256, "modules/%s/%s.wasm", service, name);
 }
 
-/* ---- tests ------------------------------------------------------------------------------------- */
+/* ---- tests ----------------------------------------------------------------------------------- */
 
 static void module_id_is_the_sha256_in_hex(void **state) {
     ramp_module_id id = id_of("abc"), parsed;
@@ -139,7 +141,8 @@ static void the_same_bytes_are_unchanged_unless_the_config_differs(void **state)
     reopen(*state);
     assert_int_equal(put(*state, "chat", "one", config, &unchanged, &error), RAMP_OK);
     assert_true(unchanged);
-    assert_int_equal(store_current(((struct rig *)*state)->store, "chat", &version, &error), RAMP_OK);
+    assert_int_equal(store_current(((struct rig *)*state)->store, "chat", &version, &error),
+                     RAMP_OK);
     assert_true(json_equal(version.config, config));
     json_decref(config);
 }
@@ -154,8 +157,12 @@ static void unknown_services_are_not_found(void **state) {
 }
 
 static void bad_names_are_refused_everywhere(void **state) {
-    static const char *const names[] = {"", "-a", "A", "a/b", "..", ".", "a.b", "a b", "\xC3\xA4",
-        "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"};
+    static const char *const names[] = {
+        "",         "-a",
+        "A",        "a/b",
+        "..",       ".",
+        "a.b",      "a b",
+        "\xC3\xA4", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"};
     struct rig *rig = *state;
     struct store_version version;
     ramp_module_id id = id_of("x");
@@ -170,7 +177,8 @@ static void bad_names_are_refused_everywhere(void **state) {
         assert_int_equal(put(rig, names[i], "x", NULL, &unchanged, &error), RAMP_ARGS);
     }
     assert_true(store_name_is_valid("0-chat-9"));
-    assert_true(store_name_is_valid("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"));
+    assert_true(
+        store_name_is_valid("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"));
 }
 
 static void every_flipped_byte_of_a_module_is_found(void **state) {
@@ -213,8 +221,8 @@ static void a_lost_module_is_named(void **state) {
 }
 
 static void a_damaged_current_is_named_and_can_be_replaced(void **state) {
-    static const char *const texts[] = {"", "{", "[]", "{}", "{\"version\":\"12\",\"size\":1}",
-                                        "{\"version\":5,\"size\":1}"};
+    static const char *const texts[] = {
+        "", "{", "[]", "{}", "{\"version\":\"12\",\"size\":1}", "{\"version\":5,\"size\":1}"};
     struct rig *rig = *state;
 
     put_well(rig, "chat", "one");
@@ -239,7 +247,8 @@ static void a_change_by_somebody_else_is_seen(void **state) {
     put_well(rig, "chat", "one");
     assert_current(rig, "chat", "one");
     assert_int_equal(store_open(rig->url, &other, &error), RAMP_OK);
-    assert_int_equal(store_put(other, "chat", &id, bytes_of("two"), NULL, &unchanged, &error), RAMP_OK);
+    assert_int_equal(store_put(other, "chat", &id, bytes_of("two"), NULL, &unchanged, &error),
+                     RAMP_OK);
     store_close(other);
     assert_current(rig, "chat", "two");
 }
@@ -286,6 +295,60 @@ static void a_write_that_fails_changes_nothing(void **state) {
     assert_false(test_file_exists(rig->folder, "modules/fresh"));
     put_well(rig, "chat", big);
     assert_current(rig, "chat", big);
+}
+
+/* Deploys "two" in a child that is killed before its n-th system call. false: it came to its end before. */
+static bool put_in_child_killed_at(struct rig *rig, unsigned n) {
+    pid_t pid = fork();
+    int status;
+
+    if (pid == 0) {
+        ramp_module_id id = id_of("two");
+        struct store *store = NULL;
+        bool unchanged;
+        if (store_open(rig->url, &store, NULL) != RAMP_OK ||
+            ptrace(PTRACE_TRACEME, 0, NULL, NULL) != 0)
+            _exit(1);
+        raise(SIGSTOP);
+        _exit(store_put(store, "chat", &id, bytes_of("two"), NULL, &unchanged, NULL) == RAMP_OK
+                  ? 0
+                  : 2);
+    }
+    assert_true(pid > 0 && waitpid(pid, &status, 0) == pid);
+    if (!WIFSTOPPED(status)) fail_msg("no ptrace here: %d", status);
+    for (unsigned calls = 0; calls < 2 * n;
+         calls++) { /* a stop at its entry, and one at its exit */
+        ptrace(PTRACE_SYSCALL, pid, NULL, NULL);
+        waitpid(pid, &status, 0);
+        if (WIFEXITED(status)) {
+            assert_int_equal(WEXITSTATUS(status), 0);
+            return false;
+        }
+    }
+    kill(pid, SIGKILL);
+    waitpid(pid, &status, 0);
+    return true;
+}
+
+static void a_kill_at_any_point_leaves_the_old_version_or_the_new(void **state) {
+    struct rig *rig = *state;
+    bool killed = true;
+
+    for (unsigned n = 0; killed; n++) {
+        ramp_module_id two = id_of("two");
+        struct store_version version;
+        ramp_error error;
+        char whole[128];
+        put_well(rig, "chat", "one");
+        killed = put_in_child_killed_at(rig, n);
+        reopen(rig);
+        assert_int_equal(store_current(rig->store, "chat", &version, &error), RAMP_OK);
+        assert_current(rig, "chat", module_id_equal(&version.id, &two) ? "two" : "one");
+        snprintf(whole, sizeof(whole), "%s/modules/chat", rig->folder);
+        assert_int_equal(test_folder_count(whole, ".tmp-"), 0);
+        assert_true(n < 1000);
+    }
+    assert_current(rig, "chat", "two");
 }
 
 static void folders_that_cannot_be_are_one_sentence(void **state) {
@@ -338,8 +401,8 @@ static void survives_every_allocation_that_fails(void **state) {
         bool unchanged;
         ramp_module_id id = id_of(n % 2 ? "two" : "three");
         mem_fail_after(n);
-        if (store_put(rig->store, "chat", &id, bytes_of(n % 2 ? "two" : "three"), NULL, &unchanged, NULL) ==
-            RAMP_OK)
+        if (store_put(rig->store, "chat", &id, bytes_of(n % 2 ? "two" : "three"), NULL, &unchanged,
+                      NULL) == RAMP_OK)
             (void)!store_current(rig->store, "chat", &version, NULL);
         mem_fail_after(-1);
     }
@@ -361,6 +424,7 @@ int main(void) {
         TEST(a_change_by_somebody_else_is_seen),
         TEST(temporary_files_are_swept_at_start),
         TEST(a_write_that_fails_changes_nothing),
+        TEST(a_kill_at_any_point_leaves_the_old_version_or_the_new),
         TEST(folders_that_cannot_be_are_one_sentence),
         TEST(lists_services_and_versions),
         TEST(survives_every_allocation_that_fails),

@@ -61,7 +61,8 @@ static void put(struct rig *rig, unsigned number, const char *text, char path[CA
         fail_msg("%s", error.message);
 }
 
-static ramp_status find(struct rig *rig, unsigned number, char path[CACHE_PATH_SIZE], ramp_error *error) {
+static ramp_status find(struct rig *rig, unsigned number, char path[CACHE_PATH_SIZE],
+                        ramp_error *error) {
     ramp_module_id id = id_of(number);
     return cache_find(rig->cache, &id, path, error);
 }
@@ -79,7 +80,7 @@ static void assert_found(struct rig *rig, unsigned number, const char *text) {
     free(bytes);
 }
 
-/* ---- tests ------------------------------------------------------------------------------------- */
+/* ---- tests ----------------------------------------------------------------------------------- */
 
 static void what_was_put_is_found_also_after_a_restart(void **state) {
     struct rig *rig = *state;
@@ -152,10 +153,8 @@ static void every_flipped_byte_is_found(void **state) {
         ramp_error error;
         put(rig, 1, text, path);
         snprintf(tag, sizeof(tag), "%.*s.hmac", (int)(strlen(path) - strlen(".artefact")), path);
-        if (i < sizeof(text) - 1)
-            flip(path, i);
-        else
-            flip(tag, i - (sizeof(text) - 1));
+        if (i < sizeof(text) - 1) flip(path, i);
+        else flip(tag, i - (sizeof(text) - 1));
         assert_int_equal(find(rig, 1, found, &error), RAMP_DENIED);
         assert_non_null(strstr(error.message, path));
         /* It is gone, and the next one compiles again. */

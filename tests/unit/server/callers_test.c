@@ -26,12 +26,14 @@ static int tear_down(void **state) {
 #define BYTES(text) ((ramp_bytes){text, sizeof(text) - 1})
 
 /* Posts a call on worker 0; `more` are further fields. */
-static struct exchange *post(const char *caller, const char *room, const char *kind, const char *more) {
+static struct exchange *post(const char *caller, const char *room, const char *kind,
+                             const char *more) {
     char body[2048];
     struct exchange *exchange;
 
-    snprintf(body, sizeof(body), "{\"caller\":\"%s\",\"service\":\"chat\",\"room\":\"%s\",\"call\":\"%s\"%s%s}", caller, room,
-             kind, *more ? "," : "", more);
+    snprintf(body, sizeof(body),
+             "{\"caller\":\"%s\",\"service\":\"chat\",\"room\":\"%s\",\"call\":\"%s\"%s%s}", caller,
+             room, kind, *more ? "," : "", more);
     exchange = fake_exchange(0, body, "");
     control_call(exchange->worker, exchange, "");
     fake_pump();
@@ -70,30 +72,50 @@ static void assert_answer(const struct exchange *exchange, int status, const cha
 /* An event that another call raises: a broadcast by a timer, say. */
 static void broadcast(const char *room, const char *text, ramp_connection *a, ramp_connection *b) {
     ramp_connection *to[] = {a, b};
-    ramp_event event = {.type = RAMP_EVENT_BROADCAST, .service = "chat", .room = room,
-                        .payload = {text, strlen(text)}, .to = to, .to_count = b ? 2 : 1};
-    ramp_outcome outcome = {.call = RAMP_CALL_TIMER, .state = RAMP_CALL_DONE, .service = "chat", .room = room,
-                            .events = &event, .event_count = 1, .message = "", .where = ""};
+    ramp_event event = {.type = RAMP_EVENT_BROADCAST,
+                        .service = "chat",
+                        .room = room,
+                        .payload = {text, strlen(text)},
+                        .to = to,
+                        .to_count = b ? 2 : 1};
+    ramp_outcome outcome = {.call = RAMP_CALL_TIMER,
+                            .state = RAMP_CALL_DONE,
+                            .service = "chat",
+                            .room = room,
+                            .events = &event,
+                            .event_count = 1,
+                            .message = "",
+                            .where = ""};
 
     fake_outcome(server_worker_of(&fake, "chat", room), &outcome);
     fake_pump();
 }
 
-#define SAID(room, text, ids)                                                                              \
-    "{\"type\":\"broadcast\",\"service\":\"chat\",\"room\":\"" room "\",\"connection\":null,\"payload\":\"" text  \
-    "\",\"binary\":false,\"to\":[" ids "]}"
-#define CLOSED(room, id, code, reason)                                                                     \
-    "{\"type\":\"close\",\"service\":\"chat\",\"room\":\"" room "\",\"connection\":\"" id "\",\"payload\":\"" reason \
-    "\",\"code\":" code "}"
+#define SAID(room, text, ids)                                                                      \
+    "{\"type\":\"broadcast\",\"service\":\"chat\",\"room\":\"" room                                \
+    "\",\"connection\":null,\"payload\":\"" text "\",\"binary\":false,\"to\":[" ids "]}"
+#define CLOSED(room, id, code, reason)                                                             \
+    "{\"type\":\"close\",\"service\":\"chat\",\"room\":\"" room "\",\"connection\":\"" id          \
+    "\",\"payload\":\"" reason "\",\"code\":" code "}"
 
-/* ---- calls and their events --------------------------------------------------------------------------- */
+/* ---- calls and their events ------------------------------------------------------------------ */
 
 static void a_call_answers_with_its_events(void **state) {
     ramp_connection *ann = join("me", "0r", "ann"), *ben = join("you", "0r", "ben"), *to[2];
-    struct exchange *exchange = post("me", "0r", "message", "\"connection\":\"ann\",\"payload\":\"hi\"");
+    struct exchange *exchange =
+        post("me", "0r", "message", "\"connection\":\"ann\",\"payload\":\"hi\"");
     ramp_event events[3] = {
-        {.type = RAMP_EVENT_BROADCAST, .service = "chat", .room = "0r", .payload = BYTES("hi"), .to = to, .to_count = 2},
-        {.type = RAMP_EVENT_SEND, .service = "chat", .room = "0r", .payload = BYTES("psst"), .connection = ben},
+        {.type = RAMP_EVENT_BROADCAST,
+         .service = "chat",
+         .room = "0r",
+         .payload = BYTES("hi"),
+         .to = to,
+         .to_count = 2},
+        {.type = RAMP_EVENT_SEND,
+         .service = "chat",
+         .room = "0r",
+         .payload = BYTES("psst"),
+         .connection = ben},
         {.type = RAMP_EVENT_TIMER_CLEAR, .service = "chat", .room = "0r", .timer_id = 3},
     };
 
@@ -104,17 +126,28 @@ static void a_call_answers_with_its_events(void **state) {
     assert_string_equal(fake_next_call()->payload, "hi");
     fake_end(events, 3, RAMP_OK);
     /* What goes to ben is his caller's, and waits there. */
-    assert_answer(exchange, 200, "{\"events\":[" SAID("0r", "hi", "\"ann\"") ",{\"type\":\"timer_clear\",\"service\":\"chat\","
-                  "\"room\":\"0r\",\"connection\":null,\"payload\":\"\",\"id\":3,\"delay_ms\":0,\"period_ms\":0}],\"cpu_us\":5}");
+    assert_answer(
+        exchange, 200,
+        "{\"events\":[" SAID("0r", "hi",
+                             "\"ann\"") ",{\"type\":\"timer_clear\",\"service\":\"chat\","
+                                        "\"room\":\"0r\",\"connection\":null,\"payload\":\"\","
+                                        "\"id\":3,\"delay_ms\":0,\"period_ms\":0}],\"cpu_us\":5}");
     assert_answer(poll_events("me", 0), 200, "{\"events\":[]}");
-    assert_answer(poll_events("you", 0), 200, "{\"events\":[" SAID("0r", "hi", "\"ben\"") ",{\"type\":\"send\",\"service\":\"chat\","
-                  "\"room\":\"0r\",\"connection\":\"ben\",\"payload\":\"psst\",\"binary\":false}]}");
+    assert_answer(
+        poll_events("you", 0), 200,
+        "{\"events\":[" SAID("0r", "hi", "\"ben\"") ",{\"type\":\"send\",\"service\":\"chat\","
+                                                    "\"room\":\"0r\",\"connection\":\"ben\","
+                                                    "\"payload\":\"psst\",\"binary\":false}]}");
 }
 
 static void events_of_other_calls_come_first_with_the_next_answer(void **state) {
     ramp_connection *here = join("me", "0r", "a"), *there = join("me", "1r", "b");
     struct exchange *exchange;
-    ramp_event own = {.type = RAMP_EVENT_BROADCAST, .service = "chat", .room = "1r", .payload = BYTES("own"), .to = &there,
+    ramp_event own = {.type = RAMP_EVENT_BROADCAST,
+                      .service = "chat",
+                      .room = "1r",
+                      .payload = BYTES("own"),
+                      .to = &there,
                       .to_count = 1};
 
     (void)state;
@@ -123,8 +156,10 @@ static void events_of_other_calls_come_first_with_the_next_answer(void **state) 
     exchange = post("me", "1r", "message", "\"connection\":\"b\",\"payload\":\"x\"");
     broadcast("1r", "three", there, NULL);
     fake_end(&own, 1, RAMP_OK);
-    assert_answer(exchange, 200, "{\"events\":[" SAID("0r", "one", "\"a\"") "," SAID("1r", "two", "\"b\"") ","
-                  SAID("1r", "three", "\"b\"") "," SAID("1r", "own", "\"b\"") "],\"cpu_us\":5}");
+    assert_answer(
+        exchange, 200,
+        "{\"events\":[" SAID("0r", "one", "\"a\"") "," SAID("1r", "two", "\"b\"") "," SAID(
+            "1r", "three", "\"b\"") "," SAID("1r", "own", "\"b\"") "],\"cpu_us\":5}");
 }
 
 static void a_failed_call_tells_the_error_and_no_events(void **state) {
@@ -134,7 +169,9 @@ static void a_failed_call_tells_the_error_and_no_events(void **state) {
     (void)state;
     broadcast("0r", "kept", ann, NULL);
     fake_end(NULL, 0, RAMP_TRAPPED);
-    assert_answer(exchange, 200, "{\"error\":{\"code\":\"TRAPPED\",\"message\":\"it broke\",\"where\":\"room.ts:1:2\"},\"cpu_us\":5}");
+    assert_answer(exchange, 200,
+                  "{\"error\":{\"code\":\"TRAPPED\",\"message\":\"it "
+                  "broke\",\"where\":\"room.ts:1:2\"},\"cpu_us\":5}");
     assert_answer(poll_events("me", 0), 200, "{\"events\":[" SAID("0r", "kept", "\"ann\"") "]}");
 }
 
@@ -196,19 +233,24 @@ static void leave_ends_the_membership(void **state) {
 
 static void open_and_request_need_no_connection(void **state) {
     struct exchange *open = post("me", "1r", "open", ""), *request;
-    ramp_event respond = {.type = RAMP_EVENT_RESPOND, .service = "chat", .room = "1r", .code = 204, .headers = BYTES("a: b\n")};
+    ramp_event respond = {.type = RAMP_EVENT_RESPOND,
+                          .service = "chat",
+                          .room = "1r",
+                          .code = 204,
+                          .headers = BYTES("a: b\n")};
 
     (void)state;
     fake_end_well();
     assert_answer(open, 200, "{\"events\":[],\"cpu_us\":5}");
-    request = post("me", "1r", "request", "\"method\":\"POST\",\"path\":\"/p?q=1\",\"payload_base64\":\"AP8=\"");
+    request = post("me", "1r", "request",
+                   "\"method\":\"POST\",\"path\":\"/p?q=1\",\"payload_base64\":\"AP8=\"");
     assert_string_equal(fake_next_call()->payload, "/p?q=1");
     fake_end(&respond, 1, RAMP_OK);
     assert_int_equal(request->status, 200);
     assert_non_null(strstr(request->answer, "\"status\":204,\"headers\":\"a: b\\n\""));
 }
 
-/* ---- what may be asked ---------------------------------------------------------------------------------- */
+/* ---- what may be asked ----------------------------------------------------------------------- */
 
 static void bad_bodies_are_one_sentence(void **state) {
     static const struct {
@@ -225,19 +267,41 @@ static void bad_bodies_are_one_sentence(void **state) {
         {"{\"call\":\"open\",\"caller\":\"a\",\"service\":\"a\",\"room\":\"a/b\"}", "`room`"},
         {"{\"call\":\"open\",\"caller\":\"a\\u0000\",\"service\":\"a\",\"room\":\"r\"}", "NUL"},
         {"{\"call\":\"open\",\"caller\":\"a\\n\",\"service\":\"a\",\"room\":\"r\"}", "`caller`"},
-        {"{\"call\":\"join\",\"caller\":\"a\",\"service\":\"a\",\"room\":\"r\"}", "`connection` is missing"},
-        {"{\"call\":\"open\",\"caller\":\"a\",\"caller\":\"b\",\"service\":\"a\",\"room\":\"r\"}", "no JSON"},
-        {"{\"call\":\"open\",\"caller\":\"a\",\"service\":\"a\",\"room\":\"r\",\"conection\":\"x\"}", "`conection`"},
-        {"{\"call\":\"open\",\"caller\":\"a\",\"service\":\"a\",\"room\":\"r\",\"payload\":\"a\",\"payload_base64\":\"\"}", "exclude"},
-        {"{\"call\":\"open\",\"caller\":\"a\",\"service\":\"a\",\"room\":\"r\",\"payload_base64\":\"!\"}", "base64"},
-        {"{\"call\":\"open\",\"caller\":\"a\",\"service\":\"a\",\"room\":\"r\",\"payload_base64\":\"/w==\",\"binary\":false}", "UTF-8"},
-        {"{\"call\":\"open\",\"caller\":\"a\",\"service\":\"a\",\"room\":\"r\",\"code\":99}", "`code`"},
-        {"{\"call\":\"open\",\"caller\":\"a\",\"service\":\"a\",\"room\":\"r\",\"headers\":5}", "`headers`"},
-        {"{\"call\":\"open\",\"caller\":\"a\",\"service\":\"a\",\"room\":\"r\",\"headers\":{\"a b\":\"c\"}}", "'a b'"},
-        {"{\"call\":\"open\",\"caller\":\"a\",\"service\":\"a\",\"room\":\"r\",\"headers\":{\"a\":\"c\\nd: e\"}}", "`headers`"},
-        {"{\"call\":\"open\",\"caller\":\"a\",\"service\":\"a\",\"room\":\"r\",\"headers\":\"no colon\"}", "`headers`"},
-        {"{\"call\":\"open\",\"caller\":\"a\",\"service\":\"a\",\"room\":\"r\",\"request_id\":\"\"}", "`request_id`"},
-        {"{\"call\":\"open\",\"caller\":\"a\",\"service\":\"a\",\"room\":\"r\",\"payload\":\"\\ud800\"}", "no JSON"},
+        {"{\"call\":\"join\",\"caller\":\"a\",\"service\":\"a\",\"room\":\"r\"}",
+         "`connection` is missing"},
+        {"{\"call\":\"open\",\"caller\":\"a\",\"caller\":\"b\",\"service\":\"a\",\"room\":\"r\"}",
+         "no JSON"},
+        {"{\"call\":\"open\",\"caller\":\"a\",\"service\":\"a\",\"room\":\"r\",\"conection\":"
+         "\"x\"}",
+         "`conection`"},
+        {"{\"call\":\"open\",\"caller\":\"a\",\"service\":\"a\",\"room\":\"r\",\"payload\":\"a\","
+         "\"payload_base64\":\"\"}",
+         "exclude"},
+        {"{\"call\":\"open\",\"caller\":\"a\",\"service\":\"a\",\"room\":\"r\",\"payload_base64\":"
+         "\"!\"}",
+         "base64"},
+        {"{\"call\":\"open\",\"caller\":\"a\",\"service\":\"a\",\"room\":\"r\",\"payload_base64\":"
+         "\"/w==\",\"binary\":false}",
+         "UTF-8"},
+        {"{\"call\":\"open\",\"caller\":\"a\",\"service\":\"a\",\"room\":\"r\",\"code\":99}",
+         "`code`"},
+        {"{\"call\":\"open\",\"caller\":\"a\",\"service\":\"a\",\"room\":\"r\",\"headers\":5}",
+         "`headers`"},
+        {"{\"call\":\"open\",\"caller\":\"a\",\"service\":\"a\",\"room\":\"r\",\"headers\":{\"a "
+         "b\":\"c\"}}",
+         "'a b'"},
+        {"{\"call\":\"open\",\"caller\":\"a\",\"service\":\"a\",\"room\":\"r\",\"headers\":{\"a\":"
+         "\"c\\nd: e\"}}",
+         "`headers`"},
+        {"{\"call\":\"open\",\"caller\":\"a\",\"service\":\"a\",\"room\":\"r\",\"headers\":\"no "
+         "colon\"}",
+         "`headers`"},
+        {"{\"call\":\"open\",\"caller\":\"a\",\"service\":\"a\",\"room\":\"r\",\"request_id\":"
+         "\"\"}",
+         "`request_id`"},
+        {"{\"call\":\"open\",\"caller\":\"a\",\"service\":\"a\",\"room\":\"r\",\"payload\":"
+         "\"\\ud800\"}",
+         "no JSON"},
     };
 
     (void)state;
@@ -261,14 +325,19 @@ static void headers_become_lines_with_lower_case_names(void **state) {
     fake_end_well();
 }
 
-/* ---- repeated requests ------------------------------------------------------------------------------------ */
+/* ---- repeated requests ----------------------------------------------------------------------- */
 
 static void a_repeated_request_id_runs_once(void **state) {
     static const char more[] = "\"connection\":\"ann\",\"payload\":\"x\",\"request_id\":\"r1\"";
     ramp_connection *ann = join("me", "1r", "ann");
-    ramp_event event = {.type = RAMP_EVENT_BROADCAST, .service = "chat", .room = "1r", .payload = BYTES("x"), .to = &ann,
+    ramp_event event = {.type = RAMP_EVENT_BROADCAST,
+                        .service = "chat",
+                        .room = "1r",
+                        .payload = BYTES("x"),
+                        .to = &ann,
                         .to_count = 1};
-    struct exchange *first = post("me", "1r", "message", more), *meanwhile = post("me", "1r", "message", more);
+    struct exchange *first = post("me", "1r", "message", more),
+                    *meanwhile = post("me", "1r", "message", more);
     static const char answer[] = "{\"events\":[" SAID("1r", "x", "\"ann\"") "],\"cpu_us\":5}";
 
     (void)state;
@@ -311,17 +380,22 @@ static void a_repeated_request_gets_its_events_although_the_first_client_has_gon
     static const char more[] = "\"connection\":\"ann\",\"request_id\":\"r1\"";
     ramp_connection *ann = join("me", "1r", "ann");
     struct exchange *first = post("me", "1r", "message", more);
-    ramp_event event = {.type = RAMP_EVENT_BROADCAST, .service = "chat", .room = "1r", .payload = BYTES("x"), .to = &ann,
+    ramp_event event = {.type = RAMP_EVENT_BROADCAST,
+                        .service = "chat",
+                        .room = "1r",
+                        .payload = BYTES("x"),
+                        .to = &ann,
                         .to_count = 1};
 
     (void)state;
     first->has_gone = true;
     fake_end(&event, 1, RAMP_OK);
     assert_answer(poll_events("me", 0), 200, "{\"events\":[]}");
-    assert_answer(post("me", "1r", "message", more), 200, "{\"events\":[" SAID("1r", "x", "\"ann\"") "],\"cpu_us\":5}");
+    assert_answer(post("me", "1r", "message", more), 200,
+                  "{\"events\":[" SAID("1r", "x", "\"ann\"") "],\"cpu_us\":5}");
 }
 
-/* ---- the queue ---------------------------------------------------------------------------------------------- */
+/* ---- the queue ------------------------------------------------------------------------------- */
 
 static void a_waiting_poll_is_answered_at_once(void **state) {
     ramp_connection *ann = join("me", "1r", "ann");
@@ -350,7 +424,9 @@ static void an_answer_whose_client_has_gone_comes_back(void **state) {
     poll->has_gone = true;
     broadcast("1r", "one", ann, NULL);
     broadcast("1r", "two", ann, NULL);
-    assert_answer(poll_events("me", 0), 200, "{\"events\":[" SAID("1r", "one", "\"ann\"") "," SAID("1r", "two", "\"ann\"") "]}");
+    assert_answer(
+        poll_events("me", 0), 200,
+        "{\"events\":[" SAID("1r", "one", "\"ann\"") "," SAID("1r", "two", "\"ann\"") "]}");
 }
 
 static void closes_by_the_host_are_events(void **state) {
@@ -361,7 +437,8 @@ static void closes_by_the_host_are_events(void **state) {
     list_remove(&ann->link);
     free(ann);
     fake_pump();
-    assert_answer(poll_events("me", 0), 200, "{\"events\":[" CLOSED("1r", "ann", "1011", "the room failed") "]}");
+    assert_answer(poll_events("me", 0), 200,
+                  "{\"events\":[" CLOSED("1r", "ann", "1011", "the room failed") "]}");
     assert_int_equal(fake.workers[1].callers->members.by_owner.count, 0);
 }
 
@@ -383,8 +460,10 @@ static void an_overflow_closes_all_and_keeps_only_closes(void **state) {
     assert_int_equal(leaves, 3);
     exchange = poll_events("me", 0);
     assert_null(strstr(exchange->answer, "xxx"));
-    assert_non_null(strstr(exchange->answer, CLOSED("0r", "ben", "1013", "the caller does not fetch its events")));
-    assert_non_null(strstr(exchange->answer, CLOSED("1r", "ann", "1013", "the caller does not fetch its events")));
+    assert_non_null(strstr(exchange->answer,
+                           CLOSED("0r", "ben", "1013", "the caller does not fetch its events")));
+    assert_non_null(strstr(exchange->answer,
+                           CLOSED("1r", "ann", "1013", "the caller does not fetch its events")));
     /* And then it goes on. */
     ann = join("me", "1r", "ann");
     broadcast("1r", "again", ann, NULL);
@@ -405,7 +484,7 @@ static void an_empty_queue_takes_one_event_of_any_size(void **state) {
     assert_true(strlen(exchange->answer) > sizeof(big));
 }
 
-/* ---- leases ------------------------------------------------------------------------------------------------- */
+/* ---- leases ---------------------------------------------------------------------------------- */
 
 static void a_caller_not_heard_of_for_a_minute_has_gone(void **state) {
     (void)state;
@@ -460,7 +539,7 @@ static void a_forced_leave_meets_a_room_that_fails(void **state) {
     assert_int_equal(fake.workers[0].callers->members.by_owner.count, 0);
 }
 
-/* ---- the server stops ----------------------------------------------------------------------------------------- */
+/* ---- the server stops ------------------------------------------------------------------------ */
 
 static void stopping_tells_callers_and_answers_polls(void **state) {
     struct exchange *poll, *idle;
@@ -471,7 +550,8 @@ static void stopping_tells_callers_and_answers_polls(void **state) {
     idle = poll_events("you", 25000);
     fake.draining = true;
     fake_pass(1000);
-    assert_answer(poll, 200, "{\"events\":[" CLOSED("1r", "ann", "1012", "the server restarts") "]}");
+    assert_answer(poll, 200,
+                  "{\"events\":[" CLOSED("1r", "ann", "1012", "the server restarts") "]}");
     assert_answer(idle, 200, "{\"events\":[]}");
     assert_int_equal(post("me", "1r", "open", "")->status, 503);
     assert_int_equal(poll_events("me", 25000)->status, 503);
@@ -495,7 +575,8 @@ static void survives_every_allocation_that_fails(void **state) {
         fake_start();
         ann = join("me", "1r", "ann");
         mem_fail_after(n);
-        post("me", "1r", "message", "\"connection\":\"ann\",\"payload_base64\":\"AA==\",\"request_id\":\"r\"");
+        post("me", "1r", "message",
+             "\"connection\":\"ann\",\"payload_base64\":\"AA==\",\"request_id\":\"r\"");
         if (fake_next_call()) broadcast("1r", "x", ann, NULL);
         if (fake_next_call()) fake_end_well();
         poll_events("me", 0);
@@ -503,46 +584,55 @@ static void survives_every_allocation_that_fails(void **state) {
     }
 }
 
-/* ---- the feed --------------------------------------------------------------------------------------------------- */
+/* ---- the feed -------------------------------------------------------------------------------- */
 
 static struct exchange *follow(const char *query, bool with_calls) {
     struct exchange *exchange = fake_exchange(0, "", query);
 
-    if (with_calls)
-        control_feed(exchange->worker, exchange, "");
-    else
-        control_logs(exchange->worker, exchange, "");
+    if (with_calls) control_feed(exchange->worker, exchange, "");
+    else control_logs(exchange->worker, exchange, "");
     fake_pump();
     return exchange;
 }
 
 static void log_text(const char *service, const char *room, int level, const char *text) {
-    ramp_log_line line = {.level = level, .service = service, .room = room, .connection = "", .call = "message",
-                          .text = {text, strlen(text)}, .by_module = true};
+    ramp_log_line line = {.level = level,
+                          .service = service,
+                          .room = room,
+                          .connection = "",
+                          .call = "message",
+                          .text = {text, strlen(text)},
+                          .by_module = true};
 
     feed_log(&fake.workers[room[0] == '1'], &line);
     fake_pump();
 }
 
 static void the_feed_tells_calls_and_lines_of_all_workers(void **state) {
-    struct exchange *feed = follow("service=chat", true), *room = follow("service=chat&room=0r", true);
+    struct exchange *feed = follow("service=chat", true),
+                    *room = follow("service=chat&room=0r", true);
     struct exchange *logs = follow("level=warning", false);
 
     (void)state;
     join("me", "1r", "ann");
     assert_non_null(strstr(feed->answer, "data: {\"type\":\"call\""));
-    assert_non_null(strstr(feed->answer, "\"call\":\"join\",\"connection\":\"ann\",\"state\":\"done\",\"events\":[],\"cpu_us\":5"));
+    assert_non_null(strstr(
+        feed->answer,
+        "\"call\":\"join\",\"connection\":\"ann\",\"state\":\"done\",\"events\":[],\"cpu_us\":5"));
     assert_int_equal(room->answer_size, 0);
     post("me", "1r", "open", "");
     fake_end(NULL, 0, RAMP_PANICKED);
     assert_non_null(strstr(feed->answer, "\"state\":\"failed\""));
-    assert_non_null(strstr(feed->answer, "\"error\":{\"code\":\"PANICKED\",\"message\":\"it broke\",\"where\":\"room.ts:1:2\"}"));
+    assert_non_null(strstr(
+        feed->answer,
+        "\"error\":{\"code\":\"PANICKED\",\"message\":\"it broke\",\"where\":\"room.ts:1:2\"}"));
     log_text("chat", "0r", 1, "quiet");
     log_text("other", "1r", 3, "loud\xff");
     assert_non_null(strstr(room->answer, "\"text\":\"quiet\""));
     assert_null(strstr(feed->answer, "loud"));
     assert_null(strstr(logs->answer, "quiet"));
-    assert_non_null(strstr(logs->answer, "\"level\":\"error\",\"service\":\"other\",\"room\":\"1r\""));
+    assert_non_null(
+        strstr(logs->answer, "\"level\":\"error\",\"service\":\"other\",\"room\":\"1r\""));
     assert_int_equal(follow("level=loud", false)->status, 400);
 }
 

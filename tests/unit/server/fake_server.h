@@ -74,7 +74,7 @@ struct fake_call {
 static struct server fake;
 static ramp_status fake_refuses; /* what the next call is answered with, if not RAMP_OK */
 
-/* ---- server.h --------------------------------------------------------------------------------------- */
+/* ---- server.h -------------------------------------------------------------------------------- */
 
 unsigned server_worker_count(const struct server *server) {
     (void)server;
@@ -105,12 +105,14 @@ struct loader *server_loader(struct server *server) {
 }
 
 void loader_deploy(struct loader *loader, const struct deploy *deploy,
-                   void (*done)(void *, uint64_t, const struct deployed *), void *context, uint64_t ticket) {
+                   void (*done)(void *, uint64_t, const struct deployed *), void *context,
+                   uint64_t ticket) {
     (void)loader, (void)deploy, (void)done, (void)context, (void)ticket;
 }
 
 void loader_list(struct loader *loader, const char *service,
-                 void (*done)(void *, uint64_t, const struct listed *), void *context, uint64_t ticket) {
+                 void (*done)(void *, uint64_t, const struct listed *), void *context,
+                 uint64_t ticket) {
     (void)loader, (void)service, (void)done, (void)context, (void)ticket;
 }
 
@@ -179,8 +181,8 @@ struct exchange *exchange_find(struct worker *worker, uint64_t id) {
     return NULL;
 }
 
-void exchange_reply(struct exchange *exchange, int status, const char *content_type, const char *headers,
-                    ramp_bytes body) {
+void exchange_reply(struct exchange *exchange, int status, const char *content_type,
+                    const char *headers, ramp_bytes body) {
     (void)content_type, (void)headers;
     if (exchange->is_answered) abort();
     exchange->is_answered = true;
@@ -189,7 +191,8 @@ void exchange_reply(struct exchange *exchange, int status, const char *content_t
     memcpy(exchange->answer, body.data, body.size);
 }
 
-void exchange_reply_error(struct exchange *exchange, int status, const char *code, const char *format, ...) {
+void exchange_reply_error(struct exchange *exchange, int status, const char *code,
+                          const char *format, ...) {
     char message[512], text[700];
     va_list arguments;
 
@@ -222,7 +225,7 @@ void exchange_end(struct exchange *exchange) {
     exchange->is_ended = true;
 }
 
-/* ---- ramp.h ----------------------------------------------------------------------------------------- */
+/* ---- ramp.h ---------------------------------------------------------------------------------- */
 
 const char *ramp_connection_id(const ramp_connection *connection) {
     return connection->id;
@@ -240,7 +243,8 @@ void *ramp_connection_data(const ramp_connection *connection) {
     return connection->data;
 }
 
-ramp_connection *ramp_connection_find(ramp_host *host, const char *service, const char *room, const char *id) {
+ramp_connection *ramp_connection_find(ramp_host *host, const char *service, const char *room,
+                                      const char *id) {
     (void)host;
     list_each(&fake.connections, node, following) {
         struct ramp_connection *connection = list_item(node, struct ramp_connection, link);
@@ -267,19 +271,22 @@ static ramp_status fake_take(ramp_call_kind kind, void *tag, const char *service
     call->code = code;
     snprintf(call->service, sizeof(call->service), "%s", service);
     snprintf(call->room, sizeof(call->room), "%s", room);
-    snprintf(call->payload, sizeof(call->payload), "%.*s", (int)payload.size, payload.size ? (const char *)payload.data : "");
+    snprintf(call->payload, sizeof(call->payload), "%.*s", (int)payload.size,
+             payload.size ? (const char *)payload.data : "");
     list_push_back(&fake.calls, &call->link);
     return RAMP_OK;
 }
 
-ramp_status ramp_open(ramp_host *host, const char *service, const char *room, void *tag, ramp_error *reterr) {
+ramp_status ramp_open(ramp_host *host, const char *service, const char *room, void *tag,
+                      ramp_error *reterr) {
     (void)host;
     reterr->message[0] = '\0';
     return fake_take(RAMP_CALL_OPEN, tag, service, room, NULL, (ramp_bytes){NULL, 0}, 0);
 }
 
-ramp_status ramp_join(ramp_host *host, const char *service, const char *room, const ramp_join_options *options,
-                      ramp_connection **ret_connection, ramp_error *reterr) {
+ramp_status ramp_join(ramp_host *host, const char *service, const char *room,
+                      const ramp_join_options *options, ramp_connection **ret_connection,
+                      ramp_error *reterr) {
     ramp_connection *connection = ramp_connection_find(host, service, room, options->id);
     ramp_status status;
 
@@ -291,7 +298,8 @@ ramp_status ramp_join(ramp_host *host, const char *service, const char *room, co
     snprintf(connection->id, sizeof(connection->id), "%s", options->id);
     connection->owner = options->owner;
     connection->data = options->data;
-    status = fake_take(RAMP_CALL_JOIN, options->tag, service, room, connection, options->headers, 0);
+    status =
+        fake_take(RAMP_CALL_JOIN, options->tag, service, room, connection, options->headers, 0);
     if (status) {
         free(connection);
         return status;
@@ -303,22 +311,24 @@ ramp_status ramp_join(ramp_host *host, const char *service, const char *room, co
 
 ramp_status ramp_message(ramp_connection *connection, ramp_bytes payload, bool binary, void *tag) {
     (void)binary;
-    return fake_take(RAMP_CALL_MESSAGE, tag, connection->service, connection->room, connection, payload, 0);
+    return fake_take(RAMP_CALL_MESSAGE, tag, connection->service, connection->room, connection,
+                     payload, 0);
 }
 
 void ramp_leave(ramp_connection *connection, uint16_t code, void *tag) {
     connection->is_leaving = true;
-    (void)fake_take(RAMP_CALL_LEAVE, tag, connection->service, connection->room, connection, (ramp_bytes){NULL, 0}, code);
+    (void)fake_take(RAMP_CALL_LEAVE, tag, connection->service, connection->room, connection,
+                    (ramp_bytes){NULL, 0}, code);
 }
 
-ramp_status ramp_http_request(ramp_host *host, const char *service, const char *room, const ramp_request *request,
-                              ramp_error *reterr) {
+ramp_status ramp_http_request(ramp_host *host, const char *service, const char *room,
+                              const ramp_request *request, ramp_error *reterr) {
     (void)host;
     reterr->message[0] = '\0';
     return fake_take(RAMP_CALL_REQUEST, request->tag, service, room, NULL, request->path, 0);
 }
 
-/* ---- the test's hands --------------------------------------------------------------------------------- */
+/* ---- the test's hands ------------------------------------------------------------------------ */
 
 static void fake_start(void) {
     memset(&fake, 0, sizeof(fake));
@@ -416,11 +426,18 @@ static void fake_outcome(struct worker *worker, const ramp_outcome *outcome) {
 /* Ends the oldest call: with these events, or failed. */
 static void fake_end(const ramp_event *events, size_t count, ramp_status failed) {
     struct fake_call *call = fake_next_call();
-    ramp_outcome outcome = {.call = call->kind, .state = failed ? RAMP_CALL_FAILED : RAMP_CALL_DONE,
-                            .tag = call->tag, .service = call->service, .room = call->room,
-                            .connection = call->connection, .joined = call->kind == RAMP_CALL_JOIN && !failed,
-                            .events = events, .event_count = failed ? 0 : count, .status = failed,
-                            .message = failed ? "it broke" : "", .where = failed ? "room.ts:1:2" : "",
+    ramp_outcome outcome = {.call = call->kind,
+                            .state = failed ? RAMP_CALL_FAILED : RAMP_CALL_DONE,
+                            .tag = call->tag,
+                            .service = call->service,
+                            .room = call->room,
+                            .connection = call->connection,
+                            .joined = call->kind == RAMP_CALL_JOIN && !failed,
+                            .events = events,
+                            .event_count = failed ? 0 : count,
+                            .status = failed,
+                            .message = failed ? "it broke" : "",
+                            .where = failed ? "room.ts:1:2" : "",
                             .cpu_ns = 5000};
     struct worker *worker = server_worker_of(&fake, call->service, call->room);
     bool is_over = call->kind == RAMP_CALL_LEAVE || (call->kind == RAMP_CALL_JOIN && failed);

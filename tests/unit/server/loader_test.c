@@ -46,7 +46,7 @@ struct rig {
     size_t wasm_size;
 };
 
-/* ---- answers, which come on the loader's thread --------------------------------------------------- */
+/* ---- answers, which come on the loader's thread ---------------------------------------------- */
 
 static void note(struct rig *rig, uint64_t ticket) {
     rig->answers[ticket].is_there = true;
@@ -59,8 +59,8 @@ static void on_loaded(void *context, uint64_t ticket, const struct loaded *loade
 
     pthread_mutex_lock(&rig->mutex);
     rig->answers[ticket].loaded = *loaded;
-    snprintf(rig->answers[ticket].env, sizeof(rig->answers[ticket].env), "%.*s", (int)loaded->env.size,
-             loaded->env.size ? (const char *)loaded->env.data : "");
+    snprintf(rig->answers[ticket].env, sizeof(rig->answers[ticket].env), "%.*s",
+             (int)loaded->env.size, loaded->env.size ? (const char *)loaded->env.data : "");
     note(rig, ticket);
     pthread_mutex_unlock(&rig->mutex);
 }
@@ -79,8 +79,8 @@ static void on_listed(void *context, uint64_t ticket, const struct listed *liste
 
     pthread_mutex_lock(&rig->mutex);
     rig->answers[ticket].loaded.status = listed->status;
-    snprintf(rig->answers[ticket].list, sizeof(rig->answers[ticket].list), "%.*s", (int)listed->json.size,
-             listed->json.size ? (const char *)listed->json.data : "");
+    snprintf(rig->answers[ticket].list, sizeof(rig->answers[ticket].list), "%.*s",
+             (int)listed->json.size, listed->json.size ? (const char *)listed->json.data : "");
     note(rig, ticket);
     pthread_mutex_unlock(&rig->mutex);
 }
@@ -112,7 +112,7 @@ static void forget_answers(struct rig *rig) {
     rig->answer_count = 0;
 }
 
-/* ---- the rig -------------------------------------------------------------------------------------- */
+/* ---- the rig --------------------------------------------------------------------------------- */
 
 static void write_script(struct rig *rig, const char *body) {
     char text[1200];
@@ -135,8 +135,12 @@ static unsigned count_children(const struct rig *rig) {
 }
 
 static void open_loader(struct rig *rig) {
-    struct loader_options options = {.data = rig->folder, .store = rig->store, .exe = rig->exe, .fast = true,
-                                     .log = on_log, .context = rig};
+    struct loader_options options = {.data = rig->folder,
+                                     .store = rig->store,
+                                     .exe = rig->exe,
+                                     .fast = true,
+                                     .log = on_log,
+                                     .context = rig};
     ramp_error error = {.message = ""};
 
     if (loader_new(&options, &rig->loader, &error) != RAMP_OK) fail_msg("%s", error.message);
@@ -182,8 +186,14 @@ static void reopen(struct rig *rig) {
 
 /* The minimal module and a custom section that holds `number`: another version each. */
 static ramp_bytes version_of(struct rig *rig, unsigned number, unsigned char buffer[4096]) {
-    unsigned char section[] = {0, 6, 1, 'n', (unsigned char)number, (unsigned char)(number >> 8),
-                               (unsigned char)(number >> 16), 0};
+    unsigned char section[] = {0,
+                               6,
+                               1,
+                               'n',
+                               (unsigned char)number,
+                               (unsigned char)(number >> 8),
+                               (unsigned char)(number >> 16),
+                               0};
 
     memcpy(buffer, rig->wasm, rig->wasm_size);
     memcpy(buffer + rig->wasm_size, section, sizeof(section));
@@ -192,8 +202,8 @@ static ramp_bytes version_of(struct rig *rig, unsigned number, unsigned char buf
 
 static void start_deploy(struct rig *rig, const char *service, ramp_bytes wasm, const char *config,
                          uint64_t ticket) {
-    struct deploy deploy = {.service = service, .wasm = wasm,
-                            .config = {config, config ? strlen(config) : 0}};
+    struct deploy deploy = {
+        .service = service, .wasm = wasm, .config = {config, config ? strlen(config) : 0}};
     loader_deploy(rig->loader, &deploy, on_deployed, rig, ticket);
 }
 
@@ -243,7 +253,7 @@ static void run(struct rig *rig, const char *command) {
     assert_int_equal(system(text), 0);
 }
 
-/* ---- tests ---------------------------------------------------------------------------------------- */
+/* ---- tests ----------------------------------------------------------------------------------- */
 
 static void a_deploy_can_be_loaded_also_after_a_restart(void **state) {
     struct rig *rig = *state;
@@ -280,7 +290,8 @@ static void the_last_of_many_deploys_is_current(void **state) {
         start_deploy(rig, "chat", version_of(rig, i % 5, buffers[i]), NULL, i);
     wait_for(rig, 20);
     for (unsigned i = 0; i < 20; i++)
-        if (rig->answers[i].deployed.status) fail_msg("%u: %s", i, rig->answers[i].deployed.message);
+        if (rig->answers[i].deployed.status)
+            fail_msg("%u: %s", i, rig->answers[i].deployed.message);
     assert_int_equal(count_children(rig), 5);
     assert_loads(rig, "chat", 4);
 }
@@ -322,25 +333,31 @@ static void one_child_per_module_that_is_not_in_the_cache(void **state) {
         }
         wait_for(rig, count);
         for (unsigned i = 0; i < count; i++)
-            assert_int_equal(rig->answers[i].loaded.status | rig->answers[i].deployed.status, RAMP_OK);
+            assert_int_equal(rig->answers[i].loaded.status | rig->answers[i].deployed.status,
+                             RAMP_OK);
     }
     assert_int_equal(count_children(rig), count);
 }
 
 static void refused_modules_start_no_child_and_change_nothing(void **state) {
-    static const char *const bad[] = {"", "abc", "\x7f" "ELF and more", "this is not WebAssembly"};
+    static const char *const bad[] = {"", "abc",
+                                      "\x7f"
+                                      "ELF and more",
+                                      "this is not WebAssembly"};
     struct rig *rig = *state;
 
     deploy_version(rig, "chat", 1);
     for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
-        const struct deployed *deployed = deploy(rig, "chat", (ramp_bytes){bad[i], strlen(bad[i])}, NULL);
+        const struct deployed *deployed =
+            deploy(rig, "chat", (ramp_bytes){bad[i], strlen(bad[i])}, NULL);
         assert_int_equal(deployed->status, RAMP_REFUSED);
         assert_true(strlen(deployed->message) > 10);
     }
     /* Every cut of a good module. One of them is a whole module again, the one without its data: it
      * compiles, and then its descriptor is bad. */
     for (size_t size = 0; size < rig->wasm_size; size++)
-        assert_int_equal(deploy(rig, "chat", (ramp_bytes){rig->wasm, size}, NULL)->status, RAMP_REFUSED);
+        assert_int_equal(deploy(rig, "chat", (ramp_bytes){rig->wasm, size}, NULL)->status,
+                         RAMP_REFUSED);
     assert_int_equal(count_children(rig), 2);
     assert_loads(rig, "chat", 1);
 }
@@ -349,26 +366,36 @@ static void too_big_and_badly_named_deploys_are_refused(void **state) {
     struct rig *rig = *state;
     unsigned char buffer[4096], *big = calloc(1, LIMIT_MODULE_SIZE + 1);
 
-    assert_int_equal(deploy(rig, "chat", (ramp_bytes){big, LIMIT_MODULE_SIZE + 1}, NULL)->status, RAMP_TOO_BIG);
+    assert_int_equal(deploy(rig, "chat", (ramp_bytes){big, LIMIT_MODULE_SIZE + 1}, NULL)->status,
+                     RAMP_TOO_BIG);
     free(big);
     assert_int_equal(deploy(rig, "Chat", version_of(rig, 1, buffer), NULL)->status, RAMP_ARGS);
     assert_int_equal(deploy(rig, "../chat", version_of(rig, 1, buffer), NULL)->status, RAMP_ARGS);
     assert_int_equal(load(rig, "../chat")->status, RAMP_ARGS);
-    assert_int_equal(load(rig, "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa")->status,
-                     RAMP_ARGS);
+    assert_int_equal(
+        load(rig, "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa")->status,
+        RAMP_ARGS);
 }
 
 static void the_config_gives_the_environment(void **state) {
-    static const char *const bad[] = {"[]", "{", "{\"env\":[]}", "{\"env\":{\"A\":1}}", "{\"env\":{\"A=\":\"\"}}",
-                                      "{\"env\":{\"A\":\"x\\ny\"}}", "{\"env\":{\"A\":\"\\u0000\"}}"};
+    static const char *const bad[] = {"[]",
+                                      "{",
+                                      "{\"env\":[]}",
+                                      "{\"env\":{\"A\":1}}",
+                                      "{\"env\":{\"A=\":\"\"}}",
+                                      "{\"env\":{\"A\":\"x\\ny\"}}",
+                                      "{\"env\":{\"A\":\"\\u0000\"}}"};
     struct rig *rig = *state;
     unsigned char buffer[4096];
 
     for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++)
-        assert_int_equal(deploy(rig, "chat", version_of(rig, 1, buffer), bad[i])->status, RAMP_ARGS);
+        assert_int_equal(deploy(rig, "chat", version_of(rig, 1, buffer), bad[i])->status,
+                         RAMP_ARGS);
     assert_int_equal(count_children(rig), 0);
     assert_int_equal(deploy(rig, "chat", version_of(rig, 1, buffer),
-                            "{\"env\":{\"A\":\"one\",\"B\":\"\"},\"more\":1}")->status, RAMP_OK);
+                            "{\"env\":{\"A\":\"one\",\"B\":\"\"},\"more\":1}")
+                         ->status,
+                     RAMP_OK);
     assert_int_equal(load(rig, "chat")->status, RAMP_OK);
     assert_string_equal(rig->answers[0].env, "A=one\nB=\n");
 }
@@ -428,7 +455,9 @@ static void children_that_misbehave_are_one_sentence(void **state) {
     } cases[] = {
         {"kill -XCPU $$", "10 s of CPU", RAMP_REFUSED},
         {"kill -KILL $$", "10 s of CPU", RAMP_REFUSED},
-        {"kill -ABRT $$", "memory", RAMP_REFUSED},
+        {"echo 'memory allocation of 9 bytes failed' >&2; kill -ABRT $$", "1536 MiB of memory",
+         RAMP_REFUSED},
+        {"kill -ABRT $$", "signal 6", RAMP_REFUSED},
         {"kill -SEGV $$", "signal 11", RAMP_REFUSED},
         {"cat >/dev/null; echo 'function 3: bad' >&2; exit 75", "function 3: bad", RAMP_REFUSED},
         {"echo one >&2; echo two >&2; exit 82", "one", RAMP_IO},
@@ -449,7 +478,8 @@ static void children_that_misbehave_are_one_sentence(void **state) {
     }
     assert_int_equal(load(rig, "chat")->status, RAMP_NOT_FOUND);
     assert_int_equal(unlink(rig->exe), 0);
-    assert_int_equal(deploy(rig, "chat", version_of(rig, 99, buffer), NULL)->status, RAMP_UNAVAILABLE);
+    assert_int_equal(deploy(rig, "chat", version_of(rig, 99, buffer), NULL)->status,
+                     RAMP_UNAVAILABLE);
     assert_non_null(strstr(rig->answers[0].deployed.message, rig->exe));
 }
 
@@ -480,14 +510,16 @@ static void stopping_answers_everybody_and_leaves_no_child(void **state) {
 
     write_script(rig, "echo $$ >>\"$(dirname \"$0\")/pids\"; exec sleep 60");
     forget_answers(rig);
-    for (unsigned i = 0; i < 4; i++) start_deploy(rig, "chat", version_of(rig, i, buffers[i]), NULL, i);
+    for (unsigned i = 0; i < 4; i++)
+        start_deploy(rig, "chat", version_of(rig, i, buffers[i]), NULL, i);
     start_deploy(rig, "poll", version_of(rig, 7, buffers[0]), NULL, 4);
     usleep(300000);
     loader_load(rig->loader, "chat", on_loaded, rig, 5);
     loader_free(rig->loader);
     rig->loader = NULL;
     assert_int_equal(rig->answer_count, 6);
-    for (unsigned i = 0; i < 5; i++) assert_int_equal(rig->answers[i].deployed.status, RAMP_UNAVAILABLE);
+    for (unsigned i = 0; i < 5; i++)
+        assert_int_equal(rig->answers[i].deployed.status, RAMP_UNAVAILABLE);
     run(rig, "for p in $(cat pids); do test ! -d /proc/$p || exit 1; done");
 }
 
@@ -554,6 +586,7 @@ int main(int argc, char **argv) {
         TEST(lists_what_the_store_knows),
     };
 
-    if (argc > 1 && strcmp(argv[1], "compile-child") == 0) return cli_compile_child(argc - 1, argv + 1);
+    if (argc > 1 && strcmp(argv[1], "compile-child") == 0)
+        return cli_compile_child(argc - 1, argv + 1);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

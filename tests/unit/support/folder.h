@@ -11,7 +11,8 @@
 /* "/tmp/ramp-test-XXXXXX"; ends the test if there is none. */
 void test_folder_new(char ret_path[64]);
 void test_folder_remove(const char *path);
-/* Reads or writes a whole file below the folder; ends the test if that fails. Reading gives memory: free(). */
+/* Reads or writes a whole file below the folder; ends the test if that fails. Reading gives memory:
+ * free(). */
 unsigned char *test_file_read(const char *folder, const char *name, size_t *ret_size);
 void test_file_write(const char *folder, const char *name, const void *bytes, size_t size);
 bool test_file_exists(const char *folder, const char *name);
