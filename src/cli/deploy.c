@@ -114,6 +114,7 @@ static int deploy_file(struct deploy_options *options, const char *service, cons
     struct bytes wasm;
     ramp_error error;
 
+    options->target.about = path;
     bytes_init(&wasm, LIMIT_MODULE_SIZE);
     int code = file_read(path, &wasm, &error) ? cli_fail("deploy", "%s", error.message)
                                               : upload(options, service, &wasm, config);

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* dev.c -- `ramp dev`: a server, a compiler and a watch on one loop.
  *
- *     watch ──▶ build ──▶ deploy ──▶ count ──▶ one line
- *       ▲ a file changed     loader's thread     what was restarted, asked of our own control API
- *       └──────── a change meanwhile begins it again
+ *     watch ──▶ build ──▶ deploy ──▶ count ──▶ update, one line
+ *       ▲                    │          what will restart, asked of our own control API
+ *       │                    └ on the loader's thread
+ *       └── a change meanwhile begins it again
  *
  * One of these at a time. Whatever fails, the version before goes on serving.
  * Not here: how modules are compiled and rooms restart (src/server), what is printed (dev_print.h).
@@ -131,6 +132,7 @@ static void on_counted(uv_work_t *work, int status) {
     (void)status;
     dev->counting = false;
     if (dev->closing) return;
+    server_service_updated(dev->server, dev->project.name);
     print_built(dev, false);
     finish(dev);
 }
@@ -163,12 +165,13 @@ static void on_deployed_here(uv_async_t *async) {
     bool first = !dev->serves;
     dev->serves = true;
     dev->rooms = dev->connections = -1;
-    if (!deployed.unchanged) server_service_updated(dev->server, dev->project.name);
     if (first || deployed.unchanged) {
+        if (!deployed.unchanged) server_service_updated(dev->server, dev->project.name);
         print_built(dev, deployed.unchanged && !first);
         finish(dev);
         return;
     }
+    /* Before they are told: a room that restarts has no instance for a moment. */
     dev->count_work.data = dev;
     dev->counting =
         uv_queue_work(server_loop(dev->server), &dev->count_work, count_rooms, on_counted) == 0;

@@ -23,7 +23,7 @@ static bool is_left_out(const char *name) {
     static const char *const names[] = {"node_modules", "build", "test"};
     size_t size = strlen(name);
 
-    if (name[0] == '.' && strcmp(name, ".gitignore") != 0) return true;
+    if (name[0] == '.') return true;
     if (size > 5 && strcmp(name + size - 5, ".wasm") == 0) return true;
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
         if (strcmp(name, names[i]) == 0) return true;
@@ -115,7 +115,7 @@ static ramp_status write_ignore(const char *folder, ramp_error *reterr) {
     static const char text[] = "node_modules/\nbuild/\n.ramp/\n";
     char path[FILE_PATH];
 
-    if (!file_join(path, folder, ".gitignore") || file_exists(path)) return RAMP_OK;
+    if (!file_join(path, folder, ".gitignore")) return RAMP_OK;
     return file_write_new(path, 0666, text, sizeof(text) - 1, reterr);
 }
 

@@ -24,7 +24,7 @@
 #include <cpuid.h>
 #endif
 
-#define WARM_SLOTS 100u
+#define WARM_SLOTS     100u
 #define DECOMMIT_BATCH 16u
 /* Pages of a closed instance that are zeroed instead of given back. Keeping 64 KiB makes the next open
  * 4 us faster and costs 64 KiB of memory for every slot that was ever used. */
@@ -33,7 +33,8 @@
 #define INSTANCE_SIZE_MAX (1u << 20)
 
 _Static_assert(sizeof(union engine_value) == sizeof(wasmtime_val_raw_t), "slots of one size");
-_Static_assert(LIMIT_WASM_STACK + (96u << 10) <= ENGINE_STACK_SIZE, "host functions need stack, too");
+_Static_assert(LIMIT_WASM_STACK + (96u << 10) <= ENGINE_STACK_SIZE,
+               "host functions need stack, too");
 #ifndef WASMTIME_FEATURE_ASYNC
 #error "the engine is built without async"
 #endif
@@ -65,8 +66,8 @@ static void set_tunables(wasm_config_t *config, bool fast, bool dense) {
     wasmtime_config_epoch_interruption_set(config, true);
     wasmtime_config_consume_fuel_set(config, false);
     wasmtime_config_memory_may_move_set(config, false);
-    wasmtime_config_memory_reservation_set(config, dense ? ENGINE_DENSE_RESERVATION
-                                                         : ENGINE_RESERVATION);
+    wasmtime_config_memory_reservation_set(config,
+                                           dense ? ENGINE_DENSE_RESERVATION : ENGINE_RESERVATION);
     wasmtime_config_memory_guard_size_set(config, dense ? ENGINE_DENSE_GUARD : ENGINE_GUARD);
     wasmtime_config_memory_init_cow_set(config, false);
     wasmtime_config_native_unwind_info_set(config, false);
@@ -103,7 +104,8 @@ static wasm_functype_t *import_type(const struct engine_import *import) {
     for (size_t i = 0; i < count; i++)
         parameters.data[i] = wasm_valtype_new(import->parameters[i] == 'I' ? WASM_I64 : WASM_I32);
     wasm_valtype_vec_new_uninitialized(&results, result_count);
-    if (result_count) results.data[0] = wasm_valtype_new(import->result == 'I' ? WASM_I64 : WASM_I32);
+    if (result_count)
+        results.data[0] = wasm_valtype_new(import->result == 'I' ? WASM_I64 : WASM_I32);
     return wasm_functype_new(&parameters, &results);
 }
 
@@ -153,8 +155,8 @@ static wasmtime_error_t *define_import(struct engine *engine, const struct engin
     if (import->function)
         error = wasmtime_linker_define_func_unchecked(
             engine->linker, module, strlen(module), import->name, strlen(import->name), type,
-            (wasmtime_func_unchecked_callback_t)(void (*)(void))import->function, engine->options.env,
-            NULL);
+            (wasmtime_func_unchecked_callback_t)(void (*)(void))import->function,
+            engine->options.env, NULL);
     else
         error = wasmtime_linker_define_async_func(engine->linker, module, strlen(module),
                                                   import->name, strlen(import->name), type,
@@ -205,7 +207,14 @@ ramp_status engine_new(const struct engine_options *options, struct engine **ret
     engine->options = *options;
     engine->shape.dense = options->dense;
     if (!options->compile_only) {
-        assert(options->slots_max && options->on_epoch && options->memory_max <= LIMIT_MEMORY);
+        assert(options->on_epoch);
+        status = RAMP_ARGS;
+        if (!options->slots_max || !options->memory_max || options->memory_max > LIMIT_MEMORY) {
+            error_set(reterr, status,
+                      "an instance's memory is 1 to %u bytes, and there is at least one",
+                      LIMIT_MEMORY);
+            goto fail;
+        }
         status = choose_shape(engine, reterr);
         if (status) goto fail;
     }
@@ -243,7 +252,9 @@ const struct engine_shape *engine_shape(const struct engine *engine) {
 }
 
 void engine_tick(struct engine *engine) {
-    if (engine_is_running(engine)) wasmtime_engine_increment_epoch(engine->wasm);
+    if (!engine_is_running(engine)) return;
+    atomic_fetch_add_explicit(&engine->ticks, 1, memory_order_relaxed);
+    wasmtime_engine_increment_epoch(engine->wasm);
 }
 
 bool engine_is_running(const struct engine *engine) {

@@ -53,7 +53,8 @@ struct engine_trap *engine_trap_new(const char *message) {
     return (struct engine_trap *)wasmtime_trap_new("host function", strlen("host function"));
 }
 
-static void describe(struct engine_instance *instance, enum engine_failure_kind kind, const char *text) {
+static void describe(struct engine_instance *instance, enum engine_failure_kind kind,
+                     const char *text) {
     struct engine_failure *failure = &instance->failure;
     failure->kind = kind;
     snprintf(failure->message, sizeof(failure->message), "%s", text);
@@ -117,13 +118,25 @@ const struct engine_failure *engine_failure(const struct engine_instance *instan
 
 /* ---- opening and closing --------------------------------------------------------------------- */
 
+static uint64_t ticks_now(const struct engine *engine) {
+    return atomic_load_explicit(&engine->ticks, memory_order_relaxed);
+}
+
+/* The deadline of a call that waited is as old as the call, and cannot be set while it is suspended.
+ * So what passes here too early is granted the rest of its ticks. */
 wasmtime_error_t *engine_epoch_passed(wasmtime_context_t *context, void *data, uint64_t *ret_ticks,
                                       wasmtime_update_deadline_kind_t *ret_kind) {
     struct engine_instance *instance = data;
+    uint64_t now = ticks_now(instance->module->engine), used = now - instance->entered_at;
 
     (void)context;
     *ret_ticks = instance->ticks;
     *ret_kind = WASMTIME_UPDATE_DEADLINE_CONTINUE;
+    if (used < instance->ticks) {
+        *ret_ticks = instance->ticks - used;
+        return NULL;
+    }
+    instance->entered_at = now;
     switch (instance->module->engine->options.on_epoch(instance->owner)) {
     case ENGINE_CONTINUE: return NULL;
     case ENGINE_YIELD:
@@ -159,8 +172,8 @@ static wasmtime_error_t *instantiate(struct engine_instance *instance, wasm_trap
     if (!instance->module->waits)
         return wasmtime_instance_pre_instantiate(prepared, instance->context, &instance->instance,
                                                  ret_trap);
-    future = wasmtime_instance_pre_instantiate_async(prepared, instance->context, &instance->instance,
-                                                     ret_trap, &error);
+    future = wasmtime_instance_pre_instantiate_async(prepared, instance->context,
+                                                     &instance->instance, ret_trap, &error);
     done = wasmtime_call_future_poll(future);
     wasmtime_call_future_delete(future);
     assert(done);
@@ -185,7 +198,8 @@ static ramp_status instance_start(struct engine_instance *instance, ramp_error *
         wasmtime_error_delete(error);
         return error_set(reterr, RAMP_LIMIT, "no instance: %s", text);
     }
-    found = wasmtime_instance_export_get(instance->context, &instance->instance, "memory", 6, &item);
+    found =
+        wasmtime_instance_export_get(instance->context, &instance->instance, "memory", 6, &item);
     assert(found && item.kind == WASMTIME_EXTERN_MEMORY); /* engine_module_open() looked */
     (void)found;
     instance->memory = item.of.memory;
@@ -201,7 +215,8 @@ ramp_status engine_instance_open(struct engine_module *module, void *context,
 
     if (engine->slots_used >= engine->shape.slots)
         return error_set(reterr, RAMP_LIMIT, "all %u instances are in use", engine->shape.slots);
-    instance = mem_zalloc(sizeof(*instance) + module->export_count * sizeof(instance->functions[0]));
+    instance =
+        mem_zalloc(sizeof(*instance) + module->export_count * sizeof(instance->functions[0]));
     if (!instance) return error_set(reterr, RAMP_NO_MEMORY, "no memory for an instance");
     instance->module = module;
     instance->owner = context;
@@ -209,8 +224,8 @@ ramp_status engine_instance_open(struct engine_module *module, void *context,
     engine->slots_used++;
     instance->store = wasmtime_store_new(engine->wasm, instance, NULL);
     instance->context = wasmtime_store_context(instance->store);
-    wasmtime_store_limiter(instance->store, (int64_t)engine->options.memory_max, LIMIT_SCAN_TABLE, 1,
-                           1, 1);
+    wasmtime_store_limiter(instance->store, (int64_t)engine->options.memory_max, LIMIT_SCAN_TABLE,
+                           1, 1, 1);
     wasmtime_store_epoch_deadline_callback(instance->store, engine_epoch_passed, instance, NULL);
     wasmtime_context_set_epoch_deadline(instance->context, TICKS_NEVER);
     if (module->waits && !take_stack(instance)) {
@@ -254,6 +269,7 @@ struct engine_memory engine_memory(struct engine_instance *instance) {
 static void enter(struct engine *engine, struct engine_instance *instance) {
     assert(!engine->current); /* a host function must not call into a guest */
     engine->current = instance;
+    instance->entered_at = ticks_now(engine);
     atomic_store_explicit(&engine->running, true, memory_order_relaxed);
 }
 
@@ -332,9 +348,9 @@ static enum engine_outcome call_yieldable(struct engine_instance *instance,
     instance->ret_result = ret_result;
     instance->trap = NULL; /* only written on failure */
     instance->error = NULL;
-    instance->future =
-        wasmtime_func_call_async(instance->context, function, instance->arguments, argument_count,
-                                 &instance->result, result_count, &instance->trap, &instance->error);
+    instance->future = wasmtime_func_call_async(instance->context, function, instance->arguments,
+                                                argument_count, &instance->result, result_count,
+                                                &instance->trap, &instance->error);
     return poll(instance);
 }
 

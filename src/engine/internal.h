@@ -24,6 +24,7 @@ struct engine {
     uint64_t mappings_promised;
     struct engine_instance *current; /* whose guest runs now */
     atomic_bool running;             /* the same for engine_tick() of another thread */
+    atomic_uint_fast64_t ticks;      /* that engine_tick() has passed on */
 };
 
 struct engine_export {
@@ -46,16 +47,17 @@ struct engine_module {
 struct engine_instance {
     struct engine_module *module;
     wasmtime_context_t *context;
-    void *owner; /* engine_instance_open()'s context */
-    uint64_t ticks;
+    void *owner;         /* engine_instance_open()'s context */
+    uint64_t ticks;      /* granted to the running call */
+    uint64_t entered_at; /* engine->ticks when its guest was entered or granted more */
     wasmtime_memory_t memory;
     uint8_t *memory_base;
     wasmtime_store_t *store;
     wasmtime_instance_t instance;
-    bool yieldable;   /* the path of the running call */
-    bool has_stack;   /* kept by the store from its first yieldable call to its end */
-    bool yielded;     /* on_epoch asked for it */
-    bool killed;      /* the same */
+    bool yieldable; /* the path of the running call */
+    bool has_stack; /* kept by the store from its first yieldable call to its end */
+    bool yielded;   /* on_epoch asked for it */
+    bool killed;    /* the same */
     /* A suspended call. All that it writes to lives here: it must outlive the future. */
     wasmtime_call_future_t *future;
     wasmtime_val_t arguments[ENGINE_ARGUMENTS_MAX];
@@ -69,7 +71,6 @@ struct engine_instance {
     wasmtime_func_t functions[]; /* of the module's exports; store_id 0: not looked up yet */
 };
 
-/* engine.c: the suspending import parks the instance that is engine->current. */
 /* The engine's words for what went wrong, in one line. */
 void engine_error_text(const wasmtime_error_t *error, char *text, size_t text_cap);
 

@@ -31,7 +31,8 @@ static ramp_status invalid(wasmtime_error_t *error, ramp_error *reterr) {
         return error_set(reterr, RAMP_REFUSED, "the module is not valid: %s", text);
     offset = strtoull(text + sizeof(prefix) - 1, &end, 10);
     while (*end == ':' || *end == ' ') end++;
-    return error_set(reterr, RAMP_REFUSED, "the module is not valid: %s (at offset 0x%llx)", end, offset);
+    return error_set(reterr, RAMP_REFUSED, "the module is not valid: %s (at offset 0x%llx)", end,
+                     offset);
 }
 
 static ramp_status refused(wasmtime_error_t *error, const char *what, ramp_error *reterr) {
@@ -120,8 +121,9 @@ static ramp_status find_exports(struct engine_module *module, const wasmtime_mod
         if (name_is(name, "memory")) memory = wasm_externtype_kind(type) == WASM_EXTERN_MEMORY;
         for (size_t j = 0; j < module->export_count; j++)
             if (name_is(name, module->exports[j].name) && !note_export(&module->exports[j], type))
-                status = error_set(reterr, RAMP_REFUSED, "export '%s' is not a function of its kind",
-                                   module->exports[j].name);
+                status =
+                    error_set(reterr, RAMP_REFUSED, "export '%s' is not a function of its kind",
+                              module->exports[j].name);
     }
     wasm_exporttype_vec_delete(&exports);
     if (!status && !memory)

@@ -12,12 +12,12 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#define MAPPINGS_PER_SLOT 2u
-#define MAPPINGS_PER_STACK 2u
+#define MAPPINGS_PER_SLOT           2u
+#define MAPPINGS_PER_STACK          2u
 #define MAPPINGS_PER_SLOT_ON_DEMAND 4u
-#define TABLE_BYTES (LIMIT_SCAN_TABLE * 8u)
-#define STACK_BYTES (ENGINE_STACK_SIZE + 4096u)
-#define ADDRESS_RESERVE_MIN (UINT64_C(256) << 20)
+#define TABLE_BYTES                 (LIMIT_SCAN_TABLE * 8u)
+#define STACK_BYTES                 (ENGINE_STACK_SIZE + 4096u)
+#define ADDRESS_RESERVE_MIN         (UINT64_C(256) << 20)
 #ifdef RAMP_SMALL_POOLS
 #define SLOTS_CAP 64u
 #else
@@ -81,7 +81,8 @@ void preflight_measure(struct preflight_machine *machine) {
 
 /* What one slot takes. */
 static uint64_t slot_bytes(bool dense) {
-    return dense ? ENGINE_DENSE_RESERVATION + ENGINE_DENSE_GUARD : ENGINE_RESERVATION + ENGINE_GUARD;
+    return dense ? ENGINE_DENSE_RESERVATION + ENGINE_DENSE_GUARD
+                 : ENGINE_RESERVATION + ENGINE_GUARD;
 }
 
 static uint64_t guard_bytes(bool dense) {
@@ -132,9 +133,9 @@ static struct engine_shape pool(const struct preflight_machine *machine, uint32_
     if (free_bytes != UINT64_MAX)
         shrink_to(&shape, free_bytes > outer ? free_bytes - outer : 0,
                   slot_bytes(dense) + TABLE_BYTES, STACK_BYTES);
-    while (shape.slots &&
-           !machine->fits(shape.slots * slot_bytes(dense) + outer,
-                          shape.slots * (uint64_t)TABLE_BYTES + shape.stacks * (uint64_t)STACK_BYTES))
+    while (shape.slots && !machine->fits(shape.slots * slot_bytes(dense) + outer,
+                                         shape.slots * (uint64_t)TABLE_BYTES +
+                                             shape.stacks * (uint64_t)STACK_BYTES))
         shrink(&shape, shape.slots - (shape.slots + 7) / 8);
     return shape;
 }
@@ -156,20 +157,21 @@ static void explain(struct engine_shape *shape, const struct preflight_machine *
     char why[96];
 
     if (shape->slots == slots && shape->dense == dense && shape->pooled) return;
-    if (machine->address_max != UINT64_MAX && shape->slots * slot_bytes(dense) > address_free(machine) / 2)
+    if (machine->address_max != UINT64_MAX &&
+        shape->slots * slot_bytes(dense) > address_free(machine) / 2)
         snprintf(why, sizeof(why), "the address space is limited to %" PRIu64 " MiB (ulimit -v)",
                  machine->address_max >> 20);
-    else if (shape->slots < slots && slots * (uint64_t)MAPPINGS_PER_SLOT > mappings_free(machine) / 2)
+    else if (shape->slots < slots &&
+             slots * (uint64_t)MAPPINGS_PER_SLOT > mappings_free(machine) / 2)
         snprintf(why, sizeof(why), "vm.max_map_count is %" PRIu64 " and %" PRIu64 " are in use",
                  machine->mappings_max, machine->mappings_used);
-    else
-        snprintf(why, sizeof(why), "the address space has no larger free piece");
+    else snprintf(why, sizeof(why), "the address space has no larger free piece");
     snprintf(shape->reason, sizeof(shape->reason), "%" PRIu32 " of %" PRIu32 " instances%s%s: %s",
              shape->slots, slots, shape->dense && !dense ? ", dense" : "", how, why);
 }
 
-struct engine_shape preflight(const struct preflight_machine *machine, uint32_t slots, uint32_t stacks,
-                              bool dense) {
+struct engine_shape preflight(const struct preflight_machine *machine, uint32_t slots,
+                              uint32_t stacks, bool dense) {
     struct engine_shape shape;
 
     if (slots > SLOTS_CAP) slots = SLOTS_CAP;

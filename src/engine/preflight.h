@@ -17,11 +17,11 @@
 #include "base/limits.h"
 #include "engine/engine.h"
 
-#define ENGINE_RESERVATION (UINT64_C(4) << 30)
-#define ENGINE_GUARD (UINT64_C(32) << 20)
+#define ENGINE_RESERVATION       (UINT64_C(4) << 30)
+#define ENGINE_GUARD             (UINT64_C(32) << 20)
 #define ENGINE_DENSE_RESERVATION ((uint64_t)LIMIT_MEMORY)
-#define ENGINE_DENSE_GUARD (UINT64_C(2) << 20)
-#define ENGINE_STACK_SIZE (256u << 10)
+#define ENGINE_DENSE_GUARD       (UINT64_C(2) << 20)
+#define ENGINE_STACK_SIZE        (256u << 10)
 
 struct preflight_machine {
     uint64_t mappings_max;  /* vm.max_map_count */
@@ -37,8 +37,8 @@ void preflight_measure(struct preflight_machine *machine);
 
 /* Gives the shape that fits: first fewer slots than asked for, or dense ones if they make more; without
  * a pool if no piece fits; 0 slots if nothing does. */
-struct engine_shape preflight(const struct preflight_machine *machine, uint32_t slots, uint32_t stacks,
-                              bool dense);
+struct engine_shape preflight(const struct preflight_machine *machine, uint32_t slots,
+                              uint32_t stacks, bool dense);
 
 /* Mappings that an engine of this shape may come to use beyond those that exist when it has been made. */
 uint64_t preflight_promise(const struct engine_shape *shape);

@@ -104,7 +104,8 @@ struct callers {
     struct list polls; /* callers whose exchange waits for events */
     struct members members;
     struct feed *feed;
-    bool is_ticking, said_goodbye;
+    bool is_ticking;
+    unsigned goodbyes; /* ticks since the server stops */
 };
 
 /* The worker that is home of an owner. */

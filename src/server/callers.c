@@ -282,7 +282,10 @@ static void queue_events(struct worker *worker, struct caller *caller, struct li
         list_push_back(&caller->queue, &queued->link);
         if (!queued->is_close) caller->queue_size += queued->size;
     }
-    if (caller->poll_asking && !list_empty(&caller->queue)) answer_poll(worker, caller);
+    /* While the server stops one answer must hold all closes: say_goodbye() gives it. */
+    if (caller->poll_asking && !list_empty(&caller->queue) &&
+        !server_is_draining(worker_server(worker)))
+        answer_poll(worker, caller);
 }
 
 /* The client of an answer has gone: its events go to the front. */
@@ -626,15 +629,19 @@ static bool look_after(struct worker *worker, struct caller *caller) {
     return caller->requests.by_id.count > 0;
 }
 
-/* The closes first; then, a tick later, whoever still waits is told that there is nothing more. */
+/* The closes first; then, a tick later, when those of all workers have come, whoever still waits is told
+ * that there is nothing more. */
 static void say_goodbye(struct worker *worker, struct callers *callers) {
-    if (!callers->said_goodbye) {
-        callers->said_goodbye = true;
+    if (callers->goodbyes++ == 0) {
         members_say_goodbye(worker, &callers->members);
         return;
     }
     list_each(&callers->polls, node, following)
         answer_poll(worker, list_item(node, struct caller, polling));
+}
+
+bool callers_are_drained(const struct callers *callers) {
+    return !callers->is_ticking || callers->goodbyes >= 2;
 }
 
 static void tick(struct worker *worker, void *argument) {

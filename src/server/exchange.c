@@ -21,8 +21,8 @@ static void exchange_retire(struct exchange *exchange) {
     struct worker *worker = exchange->worker;
 
     exchange->conn = NULL;
-    if (map_remove(&worker->exchanges, &exchange->id, sizeof(exchange->id)) && !exchange->is_streaming)
-        worker->answers_owed--;
+    map_remove(&worker->exchanges, &exchange->id, sizeof(exchange->id));
+    if (!exchange->is_streaming) worker->answers_owed--;
     list_push_back(&worker->dead_exchanges, &exchange->in_dead);
 }
 
@@ -154,7 +154,6 @@ static void dispatch(struct exchange *exchange) {
         refuse(conn, 503, "no memory for a request");
         return;
     }
-    worker->answers_owed++;
     METRIC_ADD(worker, requests, 1);
     if (!routes_handle(worker, exchange)) request_room(exchange);
 }
@@ -165,6 +164,7 @@ static size_t begin(struct conn *conn, const struct http_head *head, size_t size
 
     if (!exchange) return size;
     conn->exchange = exchange;
+    conn->worker->answers_owed++;
     exchange->is_chunked = head->body == HTTP_BODY_CHUNKED;
     exchange->body_left = head->body == HTTP_BODY_LENGTH ? head->content_length : 0;
     if (exchange->body_left > exchange->body_max) {

@@ -210,9 +210,22 @@ void control_rooms(struct worker *worker, struct exchange *exchange, const char 
 #define HOST_STATS_LIST(X)                                                                         \
     X(modules)                                                                                     \
     X(modules_max)                                                                                 \
-    X(modules_pinned) X(modules_bytes) X(services) X(rooms) X(rooms_max) X(connections) X(timers)  \
-        X(stacks_max) X(calls) X(calls_failed) X(events) X(loads) X(loads_failed) X(loads_refused) \
-            X(evictions) X(cpu_ns)
+    X(modules_pinned)                                                                              \
+    X(modules_bytes)                                                                               \
+    X(services)                                                                                    \
+    X(rooms)                                                                                       \
+    X(rooms_max)                                                                                   \
+    X(connections)                                                                                 \
+    X(timers)                                                                                      \
+    X(stacks_max)                                                                                  \
+    X(calls)                                                                                       \
+    X(calls_failed)                                                                                \
+    X(events)                                                                                      \
+    X(loads)                                                                                       \
+    X(loads_failed)                                                                                \
+    X(loads_refused)                                                                               \
+    X(evictions)                                                                                   \
+    X(cpu_ns)
 
 #define LOADER_STATS_LIST(X)                                                                       \
     X(loads, "Loads of modules that were answered.")                                               \

@@ -45,6 +45,8 @@ struct server {
     uv_loop_t loop;
     uv_signal_t signals[3];
     unsigned signal_count;
+    uv_async_t stopped; /* a worker has */
+    atomic_uint running_count;
     bool has_loop;
 };
 
@@ -183,9 +185,12 @@ static ramp_status make_workers(struct server *server, ramp_error *reterr) {
 static ramp_status start_threads(struct server *server, ramp_error *reterr) {
     if (!ticker_start(&server->ticker, server->hosts, server->worker_count))
         return error_set(reterr, RAMP_IO, "cannot start a thread: %s", strerror(errno));
-    for (unsigned i = 0; i < server->worker_count; i++)
-        if (!worker_start(server->workers[i]))
-            return error_set(reterr, RAMP_IO, "cannot start a thread: %s", strerror(errno));
+    for (unsigned i = 0; i < server->worker_count; i++) {
+        atomic_fetch_add(&server->running_count, 1);
+        if (worker_start(server->workers[i])) continue;
+        atomic_fetch_sub(&server->running_count, 1);
+        return error_set(reterr, RAMP_IO, "cannot start a thread: %s", strerror(errno));
+    }
     return RAMP_OK;
 }
 
@@ -199,10 +204,26 @@ static void on_signal(uv_signal_t *handle, int number) {
     server_stop(server);
 }
 
+static void on_stopped(uv_async_t *handle) {
+    struct server *server = handle->data;
+
+    if (atomic_load(&server->running_count) == 0) uv_stop(&server->loop);
+}
+
+void server_worker_stopped(struct server *server) {
+    atomic_fetch_sub(&server->running_count, 1);
+    uv_async_send(&server->stopped);
+}
+
 static ramp_status open_loop(struct server *server, ramp_error *reterr) {
     static const int numbers[] = {SIGTERM, SIGINT, SIGHUP};
     int failed = uv_loop_init(&server->loop);
 
+    if (failed == 0) {
+        server->stopped.data = server;
+        failed = uv_async_init(&server->loop, &server->stopped, on_stopped);
+        if (failed) uv_loop_close(&server->loop);
+    }
     if (failed)
         return error_set(reterr, RAMP_IO, "cannot make the main event loop: %s", uv_strerror(failed));
     server->has_loop = true;
@@ -224,6 +245,7 @@ static void close_loop(struct server *server) {
     if (!server->has_loop) return;
     for (unsigned i = 0; i < server->signal_count; i++)
         uv_close((uv_handle_t *)&server->signals[i], NULL);
+    uv_close((uv_handle_t *)&server->stopped, NULL);
     /* Handles that others have left on it must not keep us here. */
     for (int i = 0; i < 10 && uv_loop_close(&server->loop) == UV_EBUSY; i++)
         uv_run(&server->loop, UV_RUN_NOWAIT);
@@ -266,17 +288,13 @@ static void begin_drain(struct server *server) {
 }
 
 int server_run(struct server *server) {
-    /* A referenced handle keeps the loop running until server_stop(). */
-    uv_ref((uv_handle_t *)&server->signals[0]);
+    /* Through the drain, too, so that a second signal is heard. on_stopped() ends it. */
     uv_run(&server->loop, UV_RUN_DEFAULT);
-    begin_drain(server);
-    for (unsigned i = 0; i < server->worker_count; i++) worker_join(server->workers[i]);
     return 0;
 }
 
 void server_stop(struct server *server) {
     begin_drain(server);
-    uv_stop(&server->loop);
 }
 
 static bool read_letters(struct server *server) {

@@ -130,6 +130,8 @@ void callers_deliver(struct worker *worker, const ramp_outcome *outcome);
 void callers_closed(struct worker *worker, ramp_connection *connection, uint16_t code,
                     const char *reason);
 struct callers *worker_callers(struct worker *worker); /* made by callers_new() */
+/* The server stops: false while callers must still be told something (0.5 s at most). */
+bool callers_are_drained(const struct callers *callers);
 struct callers *callers_new(struct worker *worker);
 void callers_free(struct callers *callers);
 

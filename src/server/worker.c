@@ -311,14 +311,17 @@ static void refuse_client(struct worker *worker, int fd) {
     close(fd);
 }
 
-/* No descriptor is left: the spare one is given up to answer one client, and taken back. */
+/* No descriptor is left: the spare one is given up to answer those who wait, one after the other, and
+ * taken back. */
 static void refuse_with_spare(struct listener *listener) {
     struct worker *worker = listener->worker;
-    int fd;
 
     if (worker->spare_fd >= 0) close(worker->spare_fd);
-    fd = sock_accept(listener->source.fd);
-    if (fd >= 0) refuse_client(worker, fd);
+    for (unsigned i = 0; i < LIMIT_ACCEPTS; i++) {
+        int fd = sock_accept(listener->source.fd);
+        if (fd < 0) break;
+        refuse_client(worker, fd);
+    }
     worker->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
     listener_pause(listener);
 }
@@ -509,7 +512,9 @@ static bool drain_is_due(const struct worker *worker) {
     switch (worker->phase) {
     case WORKER_SERVING: return false;
     case WORKER_FINISHING:
-        if (!worker->step_again && !worker->resumed && worker->answers_owed == 0) return true;
+        if (!worker->step_again && !worker->resumed && worker->answers_owed == 0 &&
+            callers_are_drained(worker->callers))
+            return true;
         break;
     case WORKER_CLOSING:
         if (worker->conn_count == 0) return true;
@@ -536,6 +541,7 @@ static void *worker_run(void *argument) {
     struct worker *worker = argument;
 
     while (worker->phase != WORKER_STOPPED) worker_turn(worker);
+    server_worker_stopped(worker->server);
     return NULL;
 }
 

@@ -100,6 +100,8 @@ void worker_mark_dirty(struct worker *worker, struct conn *conn);
 /* One more client's socket; false: there are too many already, and it is not counted. */
 bool server_client_opened(struct server *server);
 void server_client_closed(struct server *server);
+/* The worker's thread is about to end. */
+void server_worker_stopped(struct server *server);
 struct ticker;
 struct ticker *server_ticker(struct server *server);
 

@@ -3,17 +3,45 @@
 #include "support.h"
 
 enum export {
-    ADD3, COUNT_UP, IMPORT_IT, PANIC_IT, SPIN, RECURSE, DEEP, LOAD, LOAD_FAR, STORE, FILL, GROW,
-    DIVIDE, TRUNCATE, UNREACHABLE, INDIRECT, FLOATS, MISSING, EXPORTS
+    ADD3,
+    COUNT_UP,
+    IMPORT_IT,
+    PANIC_IT,
+    SPIN,
+    RECURSE,
+    DEEP,
+    LOAD,
+    LOAD_FAR,
+    STORE,
+    FILL,
+    GROW,
+    DIVIDE,
+    TRUNCATE,
+    UNREACHABLE,
+    INDIRECT,
+    FLOATS,
+    SPIN_COUNTING,
+    MISSING,
+    EXPORTS
 };
 static const char *const exports[EXPORTS] = {
-    "add3", "count", "import_it", "panic_it", "spin", "recurse", "deep", "load", "load_far", "store",
-    "fill", "grow", "divide", "truncate", "unreachable", "indirect", "floats", "missing",
+    "add3",        "count",    "import_it", "panic_it",      "spin",    "recurse", "deep",
+    "load",        "load_far", "store",     "fill",          "grow",    "divide",  "truncate",
+    "unreachable", "indirect", "floats",    "spin_counting", "missing",
 };
 
-enum wait_export { WAIT_ONCE, WAIT_OFTEN, WAIT_THEN_TRAP, NO_WAIT, WAIT_SPIN, WAIT_RECURSE, WAIT_EXPORTS };
+enum wait_export {
+    WAIT_ONCE,
+    WAIT_OFTEN,
+    WAIT_THEN_TRAP,
+    NO_WAIT,
+    WAIT_SPIN,
+    WAIT_RECURSE,
+    WAIT_THEN_SPIN,
+    WAIT_EXPORTS
+};
 static const char *const wait_exports[WAIT_EXPORTS] = {
-    "wait_once", "wait_often", "wait_then_trap", "no_wait", "spin", "recurse",
+    "wait_once", "wait_often", "wait_then_trap", "no_wait", "spin", "recurse", "wait_then_spin",
 };
 
 static const uint64_t plenty = 1u << 20;
@@ -83,7 +111,8 @@ static void globals_live_across_paths(void **state) {
     struct rig *rig = *state;
     for (int32_t i = 1; i <= 10; i++) {
         int32_t result;
-        assert_int_equal(call(rig->instance, COUNT_UP, paths[i % 2], &result, 0, 0, 0, 0), ENGINE_DONE);
+        assert_int_equal(call(rig->instance, COUNT_UP, paths[i % 2], &result, 0, 0, 0, 0),
+                         ENGINE_DONE);
         assert_int_equal(result, i);
     }
 }
@@ -94,7 +123,8 @@ static void imports_get_arguments_and_give_results(void **state) {
     for (size_t i = 0; i < COUNT(paths); i++) {
         int32_t result = 0;
         memset(world.read_arguments, 0, sizeof(world.read_arguments));
-        assert_int_equal(call(rig->instance, IMPORT_IT, paths[i], &result, 2, 4, 5, 0), ENGINE_DONE);
+        assert_int_equal(call(rig->instance, IMPORT_IT, paths[i], &result, 2, 4, 5, 0),
+                         ENGINE_DONE);
         assert_int_equal(result, 77);
         assert_int_equal(world.read_arguments[0], 4);
         assert_int_equal(world.read_arguments[1], 5);
@@ -164,7 +194,8 @@ static void a_trap_of_an_import_carries_its_message(void **state) {
         assert_int_equal(failure->frame_count, 1);
         assert_int_equal(failure->frames[0].function, 8); /* 3 imports, 5 before it */
         /* and is not taken for the reason of the next trap */
-        assert_int_equal(call(rig->instance, UNREACHABLE, paths[i], NULL, 0, 0, 0, 0), ENGINE_TRAPPED);
+        assert_int_equal(call(rig->instance, UNREACHABLE, paths[i], NULL, 0, 0, 0, 0),
+                         ENGINE_TRAPPED);
         assert_int_equal(failure->kind, ENGINE_BY_GUEST);
     }
 }
@@ -173,7 +204,8 @@ static void frames_are_innermost_first_and_at_most_twenty(void **state) {
     struct rig *rig = *state;
     const struct engine_failure *failure = engine_failure(rig->instance);
 
-    assert_int_equal(call(rig->instance, RECURSE, ENGINE_UNCHECKED, NULL, 1, 0, 0, 0), ENGINE_TRAPPED);
+    assert_int_equal(call(rig->instance, RECURSE, ENGINE_UNCHECKED, NULL, 1, 0, 0, 0),
+                     ENGINE_TRAPPED);
     assert_int_equal(failure->frame_count, ENGINE_FRAMES_MAX);
     for (size_t i = 2; i < failure->frame_count; i++) {
         assert_int_equal(failure->frames[i].function, failure->frames[1].function);
@@ -188,7 +220,8 @@ static void memory_grows_to_the_limit_and_not_beyond(void **state) {
 
     assert_int_equal(before.size, 2 * 65536);
     assert_memory_equal(before.base + 8, "abc", 3);
-    assert_int_equal(call(rig->instance, GROW, ENGINE_UNCHECKED, &result, 1, 254, 0, 0), ENGINE_DONE);
+    assert_int_equal(call(rig->instance, GROW, ENGINE_UNCHECKED, &result, 1, 254, 0, 0),
+                     ENGINE_DONE);
     assert_int_equal(result, 2);
     after = engine_memory(rig->instance);
     assert_ptr_equal(after.base, before.base);
@@ -214,7 +247,8 @@ static void a_new_instance_sees_nothing_of_an_old_one(void **state) {
         struct engine_memory memory = engine_memory(instance);
         for (size_t i = 0; i < memory.size; i++)
             if (memory.base[i] && (i < 8 || i > 10)) fail_msg("byte %zu is %u", i, memory.base[i]);
-        assert_int_equal(call(instance, FILL, ENGINE_UNCHECKED, NULL, 3, 0, 0xAA, 131072), ENGINE_DONE);
+        assert_int_equal(call(instance, FILL, ENGINE_UNCHECKED, NULL, 3, 0, 0xAA, 131072),
+                         ENGINE_DONE);
         assert_int_equal(call(instance, GROW, ENGINE_UNCHECKED, NULL, 1, 3, 0, 0), ENGINE_DONE);
         assert_int_equal(call(instance, FILL, ENGINE_UNCHECKED, NULL, 3, 131072, 0xAA, 196608),
                          ENGINE_DONE);
@@ -235,7 +269,8 @@ static void an_endless_loop_is_killed(void **state) {
     for (size_t i = 0; i < COUNT(paths); i++) {
         world.epochs = 0;
         world.continues = 3;
-        assert_int_equal(engine_call(rig->instance, SPIN, paths[i], 1, NULL, 0, NULL), ENGINE_TRAPPED);
+        assert_int_equal(engine_call(rig->instance, SPIN, paths[i], 1, NULL, 0, NULL),
+                         ENGINE_TRAPPED);
         assert_int_equal(engine_failure(rig->instance)->kind, ENGINE_BY_EPOCH);
         assert_string_equal(engine_failure(rig->instance)->message, "cpu budget");
         assert_int_equal(engine_failure(rig->instance)->frame_count, 1);
@@ -280,13 +315,64 @@ static void others_run_while_a_call_has_yielded(void **state) {
     engine_instance_close(other);
 }
 
+static uint64_t rounds(struct engine_instance *instance) {
+    uint64_t count;
+    memcpy(&count, engine_memory(instance).base + 2048, sizeof(count));
+    return count;
+}
+
+/* In these two the guest itself ticks, once a round: no thread, so the counts are exact. A round ends
+ * with a look at the epoch, which has come first after `ticks` rounds. */
+static void ticks_while_a_call_waits_are_not_its_own(void **state) {
+    struct rig *rig = *state;
+    int32_t result;
+
+    world.ticked = rig->engine;
+    assert_int_equal(engine_call(rig->waiter, WAIT_THEN_SPIN, ENGINE_YIELDABLE, 5, NULL, 0, NULL),
+                     ENGINE_WAITING);
+    for (int i = 0; i < 100; i++)
+        assert_int_equal(call(rig->instance, IMPORT_IT, ENGINE_UNCHECKED, &result, 2, 0, 0, 0),
+                         ENGINE_DONE);
+    world.ready = world.yields = 1;
+    assert_int_equal(engine_resume(rig->waiter), ENGINE_YIELDED);
+    assert_int_equal(world.epochs, 1);
+    assert_in_range(rounds(rig->waiter), 4, 5);
+    assert_int_equal(engine_resume(rig->waiter), ENGINE_TRAPPED); /* killed at its next deadline */
+    assert_int_equal(world.epochs, 2);
+    assert_in_range(rounds(rig->waiter), 8, 10);
+}
+
+static void each_resume_grants_its_ticks_anew(void **state) {
+    struct rig *rig = *state;
+    struct engine_instance *all[3] = {rig->instance, instance_open(rig->module, NULL),
+                                      instance_open(rig->module, NULL)};
+    uint64_t before[3] = {0};
+
+    world.ticked = rig->engine;
+    for (int round = 0; round < 10; round++)
+        for (size_t i = 0; i < COUNT(all); i++) {
+            world.epochs = 0;
+            world.yields = 1;
+            assert_int_equal(
+                round ? engine_resume(all[i])
+                      : engine_call(all[i], SPIN_COUNTING, ENGINE_YIELDABLE, 5, NULL, 0, NULL),
+                ENGINE_YIELDED);
+            assert_int_equal(world.epochs, 1);
+            assert_in_range(rounds(all[i]) - before[i], 4, 5);
+            before[i] = rounds(all[i]);
+        }
+    engine_instance_close(all[1]);
+    engine_instance_close(all[2]);
+}
+
 static void a_tick_does_nothing_while_no_guest_runs(void **state) {
     struct rig *rig = *state;
     int32_t result;
 
     for (int i = 0; i < 100; i++) engine_tick(rig->engine);
-    assert_int_equal(engine_call(rig->instance, DEEP, ENGINE_UNCHECKED, 1, &(int32_t){100}, 1, &result),
-                     ENGINE_DONE);
+    assert_int_equal(
+        engine_call(rig->instance, DEEP, ENGINE_UNCHECKED, 1, &(int32_t){100}, 1, &result),
+        ENGINE_DONE);
     assert_int_equal(world.epochs, 0);
 }
 
@@ -296,8 +382,9 @@ static void wait_suspends_until_it_is_ready(void **state) {
 
     assert_true(engine_module_waits(rig->waiting));
     assert_false(engine_module_waits(rig->module));
-    assert_int_equal(call(rig->waiter, (enum export)WAIT_ONCE, ENGINE_YIELDABLE, &result, 2, 16, 9, 0),
-                     ENGINE_WAITING);
+    assert_int_equal(
+        call(rig->waiter, (enum export)WAIT_ONCE, ENGINE_YIELDABLE, &result, 2, 16, 9, 0),
+        ENGINE_WAITING);
     assert_ptr_equal(world.wait_context, &rig->waiter);
     assert_int_equal(world.wait_out, 16);
     assert_int_equal(world.wait_cap, 9);
@@ -316,8 +403,9 @@ static void wait_that_is_ready_does_not_suspend(void **state) {
 
     world.ready = 1000;
     world.wait_result = 2;
-    assert_int_equal(call(rig->waiter, (enum export)WAIT_OFTEN, ENGINE_YIELDABLE, &result, 1, 1000, 0, 0),
-                     ENGINE_DONE);
+    assert_int_equal(
+        call(rig->waiter, (enum export)WAIT_OFTEN, ENGINE_YIELDABLE, &result, 1, 1000, 0, 0),
+        ENGINE_DONE);
     assert_int_equal(result, 2000);
     assert_int_equal(world.wait_polls, 1000);
 }
@@ -329,9 +417,9 @@ static void waits_of_many_instances_interleave(void **state) {
 
     for (int32_t i = 0; i < 8; i++) {
         all[i] = instance_open(rig->waiting, all);
-        assert_int_equal(call(all[i], (enum export)WAIT_OFTEN, ENGINE_YIELDABLE, &results[i], 1, i + 1,
-                              0, 0),
-                         ENGINE_WAITING);
+        assert_int_equal(
+            call(all[i], (enum export)WAIT_OFTEN, ENGINE_YIELDABLE, &results[i], 1, i + 1, 0, 0),
+            ENGINE_WAITING);
     }
     for (int32_t round = 0; round < 8; round++) /* the instance i waits i + 1 times */
         for (int32_t i = round; i < 8; i++) {
@@ -347,16 +435,18 @@ static void a_trap_after_a_wait_is_a_trap(void **state) {
     struct rig *rig = *state;
     int32_t result;
 
-    assert_int_equal(call(rig->waiter, (enum export)WAIT_THEN_TRAP, ENGINE_YIELDABLE, NULL, 0, 0, 0, 0),
-                     ENGINE_WAITING);
+    assert_int_equal(
+        call(rig->waiter, (enum export)WAIT_THEN_TRAP, ENGINE_YIELDABLE, NULL, 0, 0, 0, 0),
+        ENGINE_WAITING);
     world.ready = 1;
     assert_int_equal(engine_resume(rig->waiter), ENGINE_TRAPPED);
     assert_string_equal(engine_failure(rig->waiter)->message, "unreachable code reached");
     assert_int_equal(call(rig->waiter, (enum export)NO_WAIT, ENGINE_YIELDABLE, &result, 1, 4, 0, 0),
                      ENGINE_DONE);
     assert_int_equal(result, 5);
-    assert_int_equal(call(rig->waiter, (enum export)WAIT_RECURSE, ENGINE_YIELDABLE, &result, 1, 4, 0, 0),
-                     ENGINE_TRAPPED);
+    assert_int_equal(
+        call(rig->waiter, (enum export)WAIT_RECURSE, ENGINE_YIELDABLE, &result, 1, 4, 0, 0),
+        ENGINE_TRAPPED);
     assert_string_equal(engine_failure(rig->waiter)->message, "call stack exhausted");
 }
 
@@ -369,10 +459,12 @@ static void an_instance_may_close_while_suspended(void **state) {
     for (int i = 0; i < 40; i++) {
         struct engine_instance *parked = instance_open(rig->waiting, NULL);
         struct engine_instance *yielded = instance_open(rig->module, NULL);
-        assert_int_equal(call(parked, (enum export)WAIT_ONCE, ENGINE_YIELDABLE, &result, 2, 0, 0, 0),
-                         ENGINE_WAITING);
+        assert_int_equal(
+            call(parked, (enum export)WAIT_ONCE, ENGINE_YIELDABLE, &result, 2, 0, 0, 0),
+            ENGINE_WAITING);
         world.yields = 1;
-        assert_int_equal(engine_call(yielded, SPIN, ENGINE_YIELDABLE, 1, NULL, 0, NULL), ENGINE_YIELDED);
+        assert_int_equal(engine_call(yielded, SPIN, ENGINE_YIELDABLE, 1, NULL, 0, NULL),
+                         ENGINE_YIELDED);
         engine_instance_close(i % 2 ? parked : yielded);
         engine_instance_close(i % 2 ? yielded : parked);
     }
@@ -405,7 +497,8 @@ static void slots_and_stacks_are_counted(void **state) {
     assert_int_equal(engine_instance_open(rig->waiting, NULL, &all[0], &error), RAMP_OK);
     engine_instance_close(all[0]);
     assert_int_equal(call(all[count - 1], ADD3, ENGINE_YIELDABLE, NULL, 3, 0, 0, 0), ENGINE_DONE);
-    assert_int_equal(call(all[count - 2], ADD3, ENGINE_YIELDABLE, NULL, 3, 0, 0, 0), ENGINE_TRAPPED);
+    assert_int_equal(call(all[count - 2], ADD3, ENGINE_YIELDABLE, NULL, 3, 0, 0, 0),
+                     ENGINE_TRAPPED);
     assert_int_equal(engine_instance_open(rig->waiting, NULL, &all[0], &error), RAMP_LIMIT);
     assert_string_equal(error.message, "all 16 stacks are in use");
     all[0] = instance_open(rig->module, NULL); /* takes none */
@@ -462,6 +555,8 @@ int main(void) {
         BOTH(an_endless_loop_is_killed),
         BOTH(a_yield_on_the_unchecked_path_goes_on),
         BOTH(others_run_while_a_call_has_yielded),
+        BOTH(each_resume_grants_its_ticks_anew),
+        BOTH(ticks_while_a_call_waits_are_not_its_own),
         BOTH(a_tick_does_nothing_while_no_guest_runs),
         BOTH(wait_suspends_until_it_is_ready),
         BOTH(wait_that_is_ready_does_not_suspend),

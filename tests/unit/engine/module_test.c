@@ -48,8 +48,9 @@ static void check_module(struct engine_module *module) {
     assert_true(engine_module_has(module, 0));
     assert_false(engine_module_has(module, 1));
     assert_false(engine_module_has(module, 2));
-    assert_int_equal(engine_call(instance, 0, ENGINE_UNCHECKED, 9, (int32_t[]){1, 2, 3}, 3, &result),
-                     ENGINE_DONE);
+    assert_int_equal(
+        engine_call(instance, 0, ENGINE_UNCHECKED, 9, (int32_t[]){1, 2, 3}, 3, &result),
+        ENGINE_DONE);
     assert_int_equal(result, 6);
     engine_instance_close(instance);
     engine_module_close(module);
@@ -131,11 +132,12 @@ static void cut_code_is_refused(void **state) {
 
     /* the section table is at the end of the image, so whatever is missing is noticed */
     for (size_t size = 0; size < rig->code.size; size += size < 64 ? 1 : 997)
-        assert_int_equal(open_code(rig->engine, (ramp_bytes){rig->code.data, size}, &module, &error),
-                         RAMP_REFUSED);
-    assert_int_equal(open_code(rig->engine, (ramp_bytes){rig->code.data, rig->code.size - 1}, &module,
-                               &error),
-                     RAMP_REFUSED);
+        assert_int_equal(
+            open_code(rig->engine, (ramp_bytes){rig->code.data, size}, &module, &error),
+            RAMP_REFUSED);
+    assert_int_equal(
+        open_code(rig->engine, (ramp_bytes){rig->code.data, rig->code.size - 1}, &module, &error),
+        RAMP_REFUSED);
     assert_int_equal(engine_module_open(rig->engine, "/nowhere/at/all", (ramp_bytes){0}, exports, 2,
                                         &module, &error),
                      RAMP_REFUSED);
@@ -143,18 +145,19 @@ static void cut_code_is_refused(void **state) {
 
 static void invalid_modules_are_refused_with_the_validators_words(void **state) {
     struct rig *rig = *state;
-    static const uint8_t type_error[] = {0, 'a', 's', 'm', 1, 0, 0, 0, 1, 4, 1, 0x60, 0, 0, 3, 2, 1, 0,
-                                         10, 6, 1, 4, 0, 0x41, 0, 0x0b};
+    static const uint8_t type_error[] = {0, 'a', 's', 'm', 1, 0,  0, 0, 1, 4, 1,    0x60, 0,
+                                         0, 3,   2,   1,   0, 10, 6, 1, 4, 0, 0x41, 0,    0x0b};
     ramp_bytes code;
     ramp_error error;
 
-    assert_int_equal(engine_compile(rig->compiler, (ramp_bytes){type_error, sizeof(type_error)}, &code,
-                                    &error),
-                     RAMP_REFUSED);
+    assert_int_equal(
+        engine_compile(rig->compiler, (ramp_bytes){type_error, sizeof(type_error)}, &code, &error),
+        RAMP_REFUSED);
     assert_non_null(strstr(error.message, "the module is not valid: "));
     assert_non_null(strstr(error.message, "type mismatch"));
     if (!strstr(error.message, "offset 0x19")) fail_msg("%s", error.message);
-    assert_int_equal(engine_compile(rig->compiler, (ramp_bytes){"", 0}, &code, &error), RAMP_REFUSED);
+    assert_int_equal(engine_compile(rig->compiler, (ramp_bytes){"", 0}, &code, &error),
+                     RAMP_REFUSED);
     assert_int_equal(engine_compile(rig->compiler, (ramp_bytes){"text", 4}, &code, &error),
                      RAMP_REFUSED);
 }
@@ -162,7 +165,7 @@ static void invalid_modules_are_refused_with_the_validators_words(void **state) 
 /* The pre-scan refuses these first; if it ever let one through, the engine must refuse it. */
 static void features_outside_the_list_are_refused_by_the_engine_too(void **state) {
     static const char *const names[] = {
-        "scan_refuse_atomic", "scan_refuse_exception", "scan_refuse_memory64",
+        "scan_refuse_atomic",       "scan_refuse_exception",    "scan_refuse_memory64",
         "scan_refuse_multi_memory", "scan_refuse_relaxed_simd", "scan_refuse_shared_memory",
         "scan_refuse_tail_call",
     };
@@ -190,6 +193,19 @@ static void an_unknown_import_is_refused_when_linking(void **state) {
     free((void *)(uintptr_t)wasm.data);
 }
 
+static void an_engine_that_cannot_be_is_refused(void **state) {
+    struct engine_options options = engine_options_default();
+    struct engine *engine;
+    ramp_error error;
+
+    (void)state;
+    options.memory_max = LIMIT_MEMORY + 1;
+    assert_int_equal(engine_new(&options, &engine, &error), RAMP_ARGS);
+    options.memory_max = LIMIT_MEMORY;
+    options.slots_max = 0;
+    assert_int_equal(engine_new(&options, &engine, &error), RAMP_ARGS);
+}
+
 static void keys_name_what_code_depends_on(void **state) {
     (void)state;
     assert_int_equal(strncmp(engine_version(), "wasmtime 48.", 12), 0);
@@ -210,6 +226,7 @@ int main(void) {
         cmocka_unit_test(invalid_modules_are_refused_with_the_validators_words),
         cmocka_unit_test(features_outside_the_list_are_refused_by_the_engine_too),
         cmocka_unit_test(an_unknown_import_is_refused_when_linking),
+        cmocka_unit_test(an_engine_that_cannot_be_is_refused),
         cmocka_unit_test(keys_name_what_code_depends_on),
     };
     return cmocka_run_group_tests_name("engine/module", tests, setup, teardown);

@@ -123,13 +123,14 @@ static void a_small_free_piece_means_dense_slots_then_none(void **state) {
 
 static void shapes_promise_their_mappings(void **state) {
     (void)state;
-    assert_int_equal(preflight_promise(&(struct engine_shape){.slots = 10, .stacks = 5, .pooled = true}),
-                     20);
+    assert_int_equal(
+        preflight_promise(&(struct engine_shape){.slots = 10, .stacks = 5, .pooled = true}), 20);
     assert_int_equal(preflight_promise(&(struct engine_shape){.slots = 10, .stacks = 5}), 50);
 }
 
 static void nothing_overflows(void **state) {
-    static const uint64_t values[] = {0, 1, 4096, 65530, UINT64_C(1) << 32, UINT64_MAX / 2, UINT64_MAX};
+    static const uint64_t values[] = {0,         1, 4096, 65530, UINT64_C(1) << 32, UINT64_MAX / 2,
+                                      UINT64_MAX};
     struct preflight_machine machine = machine_typical();
 
     (void)state;
@@ -179,8 +180,10 @@ static void run_limited(uint64_t limit_bytes, uint32_t slots_min) {
     if (count != engine_shape(engine)->slots || error.status != RAMP_LIMIT) _exit(5);
     for (uint32_t i = 0; i < count; i++) {
         int32_t result, arguments[3] = {(int32_t)i, 1, 1};
-        enum engine_path path = i < engine_shape(engine)->stacks ? ENGINE_YIELDABLE : ENGINE_UNCHECKED;
-        if (engine_call(instances[i], 0, path, 1000, arguments, 3, &result) != ENGINE_DONE) _exit(6);
+        enum engine_path path =
+            i < engine_shape(engine)->stacks ? ENGINE_YIELDABLE : ENGINE_UNCHECKED;
+        if (engine_call(instances[i], 0, path, 1000, arguments, 3, &result) != ENGINE_DONE)
+            _exit(6);
         if (result != (int32_t)i + 2) _exit(7);
     }
     for (uint32_t i = 0; i < count; i++) engine_instance_close(instances[i]);

@@ -25,6 +25,7 @@
 
 /* What the imports and callbacks do next, and what they saw. */
 struct world {
+    struct engine *ticked; /* time_ms() ticks it */
     int64_t time_ms;
     int32_t read_arguments[3];
     uint32_t ready; /* so many polls of wait() find an answer */
@@ -47,6 +48,7 @@ __attribute__((unused)) static struct engine_trap *host_time_ms(void *env, void 
                                                                 union engine_value *values,
                                                                 size_t count) {
     (void)caller, (void)count;
+    if (((struct world *)env)->ticked) engine_tick(((struct world *)env)->ticked);
     values[0].i64 = ((struct world *)env)->time_ms;
     return NULL;
 }

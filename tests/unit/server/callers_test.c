@@ -546,12 +546,18 @@ static void stopping_tells_callers_and_answers_polls(void **state) {
 
     (void)state;
     join("me", "1r", "ann");
+    join("me", "0r", "ben");
     poll = poll_events("me", 25000);
     idle = poll_events("you", 25000);
     fake.draining = true;
-    fake_pass(1000);
-    assert_answer(poll, 200,
-                  "{\"events\":[" CLOSED("1r", "ann", "1012", "the server restarts") "]}");
+    for (unsigned i = 0; i < FAKE_WORKERS; i++)
+        assert_false(callers_are_drained(fake.workers[i].callers));
+    fake_pass(600);
+    for (unsigned i = 0; i < FAKE_WORKERS; i++)
+        assert_true(callers_are_drained(fake.workers[i].callers));
+    assert_true(poll->is_answered);
+    assert_non_null(strstr(poll->answer, CLOSED("1r", "ann", "1012", "the server restarts")));
+    assert_non_null(strstr(poll->answer, CLOSED("0r", "ben", "1012", "the server restarts")));
     assert_answer(idle, 200, "{\"events\":[]}");
     assert_int_equal(post("me", "1r", "open", "")->status, 503);
     assert_int_equal(poll_events("me", 25000)->status, 503);

@@ -489,7 +489,7 @@ static void a_slow_compile_keeps_nobody_waiting_who_need_not(void **state) {
     char body[700];
 
     deploy_version(rig, "chat", 1);
-    snprintf(body, sizeof(body), "sleep 3; exec %s \"$@\"", rig->self);
+    snprintf(body, sizeof(body), "sleep 1; exec %s \"$@\"", rig->self);
     write_script(rig, body);
     forget_answers(rig);
     start_deploy(rig, "slow-a", version_of(rig, 2, buffers[0]), NULL, 0);
