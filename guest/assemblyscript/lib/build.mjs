@@ -110,8 +110,8 @@ async function compile(project, main, entry, room, { mode = "release" }) {
     if (!json) return { ok: false, problems: [{ file: main, line: 1, col: 1, source: "", text: "this room uses json-as, which is not installed; run: npm install --save-dev json-as" }] };
     transforms.push(await json());
   }
-  const emitted = {};
-  transforms.push(emitter(emitted, release, places(entry, room)));
+  const emitted = {}, sites = new Map();
+  transforms.push(emitter(emitted, release, places(entry, room), sites));
 
   Object.assign(asc.libraryFiles, pristine, runtimeFiles(pristine));
   const diagnostics = [], texts = new Map();
@@ -132,7 +132,7 @@ async function compile(project, main, entry, room, { mode = "release" }) {
   }
   const errors = diagnostics.filter(d => d.category === 3 /* error */);
   if (failure || errors.length)
-    return { ok: false, problems: errors.length ? errors.map(d => place(d, project, main, room, texts)) : [{ file: main, line: 1, col: 1, source: "", text: `the compiler failed: ${failure.message}` }] };
+    return { ok: false, problems: errors.length ? errors.map(d => place(d, main, room, texts, sites)) : [{ file: main, line: 1, col: 1, source: "", text: `the compiler failed: ${failure.message}` }] };
   const foreign = WebAssembly.Module.imports(new WebAssembly.Module(emitted.binary)).filter(i => i.module !== "ramp_v1");
   if (foreign.length)
     return { ok: false, problems: foreign.map(i => ({ file: main, line: 1, col: 1, source: "", text: `'${i.module}.${i.name}' is imported, which no Ramp room can do; only the SDK's functions reach outside` })) };
@@ -147,11 +147,12 @@ async function compile(project, main, entry, room, { mode = "release" }) {
  * inherits it (binaryen gives an inlined body none). Inlining therefore runs first, over library
  * functions that are already small, then the places are handed down, then all else follows.
  */
-function emitter(emitted, release, placeOf) {
+function emitter(emitted, release, placeOf, sites) {
   return class {
     afterParse() {
       const { module, options } = this.program;
-      if (release) A.setOptimizeLevelHints(options, 3, 1);
+      watchDiagnostics(this.program, sites);
+      if (release) A.setOptimizeLevelHints(options, 3, 0); // a shrink level of 1 makes join() quadratic in garbage
       const base = Object.getPrototypeOf(module), files = [];
       let calls = 0; // the blocks need names, or asc opens them and their place is lost
       module.addDebugInfoFile = name => {
@@ -196,6 +197,28 @@ function emitter(emitted, release, placeOf) {
     }
   };
 }
+
+/**
+ * What is wrong in library code is wrong because of the user's: notes for each such message which of
+ * the user's functions is being compiled, and how far.
+ */
+function watchDiagnostics(program, sites) {
+  const { diagnostics } = program;
+  diagnostics.push = (...messages) => {
+    for (const m of messages) {
+      if (!m.range?.source.normalizedPath.startsWith("~lib/")) continue;
+      let site = null;
+      for (const f of program.instancesByName.values()) {
+        if (!f.debugLocations?.size || f.ref || !f.is?.(A.CommonFlags.Compiled)) continue;
+        const last = [...f.debugLocations.values()].at(-1);
+        if (!last.source.normalizedPath.startsWith("~lib/") && last.source.normalizedPath !== ENTRY) site = last;
+      }
+      if (site) sites.set(key(m.message, m.range.source.normalizedPath, m.range.start), { file: site.source.normalizedPath, text: site.source.text, at: site.start });
+    }
+    return Array.prototype.push.apply(diagnostics, messages);
+  };
+}
+const key = (...parts) => parts.join("\0");
 
 /** Makes library functions small, one by one, while the user's are still as they were written. */
 function shrinkLibrary(module) {
@@ -285,21 +308,15 @@ function jsonTransform(project) {
 
 // ---- problems ----------------------------------------------------------------------------------------------
 
-function place(d, project, main, room, texts) {
+function place(d, main, room, texts, sites) {
   const file = d.range?.source.normalizedPath ?? main;
   if (file === ENTRY) { // the call of a handler
-    const name = d.range.source.text.slice(0, d.range.end).match(/.*user\.(\w+)/s)?.[1];
-    const h = room.handlers[name] ?? Object.values(room.handlers)[0];
+    const h = Object.values(room.handlers)[0];
     return problem(h.text, h.file, h.at, d.message);
   }
-  const text = d.range?.source.text ?? texts.get(file) ?? "";
-  const p = problem(text, file, d.range?.start ?? 0, d.message);
-  if (file.startsWith("~lib/")) { // say where the user's own code led there
-    const related = d.relatedRange?.source;
-    if (related && !related.normalizedPath.startsWith("~lib/") && related.normalizedPath !== ENTRY)
-      return problem(related.text, related.normalizedPath, d.relatedRange.start, d.message);
-  }
-  return p;
+  const site = sites.get(key(d.message, file, d.range?.start));
+  if (site) return problem(site.text, site.file, site.at, d.message);
+  return problem(texts.get(file) ?? "", file, d.range?.start ?? 0, d.message);
 }
 
 /** One problem per line of the source: the first error is the reason of the others there. */

@@ -176,6 +176,8 @@ function follow(project, main, room) {
     const text = load(project, file);
     if (text === null) continue;
     room.files.add(file);
+    const rest = text.match(/[(,]\s*\.\.\.\w+\s*:/); // the compiler takes it, and makes nonsense of it
+    if (rest) room.problems.push(problem(text, file, rest.index + 1, "rest parameter"));
     for (const [, target] of text.matchAll(/\b(?:from|import)\s*["']([^"']+)["']/g)) {
       if (/^json-as(\/|$)/.test(target)) room.json = true;
       const next = relative(project, file, target);

@@ -3,6 +3,9 @@
 
 const AWAIT = "there is no async and await, and no need for them: kv, db and fetch wait by themselves, and the room waits with them";
 
+const MAYBE_NULL = "this may be null; check it first: if (x !== null) … (a local constant keeps the check), or write x! if you are sure";
+const UNDEFINED = "there is no 'undefined'; use null, with a type like 'Player | null'";
+
 /** [what the line looks like, the sentence]: what people write that the language does not have. */
 const WRITTEN = [
   [/\basync\b|\bawait\b|\bPromise\s*</, AWAIT],
@@ -15,7 +18,7 @@ const WRITTEN = [
   [/\btry\b|\bcatch\b/, "errors cannot be caught; a throw ends this handler and what it sent is dropped, the room goes on (see onError); kv.tryGet and db.tryGet return their error"],
   [/:\s*any\b|<any>|\bas\s+any\b/, "there is no 'any'; write the real type, or make the function generic"],
   [/\bunknown\b|:\s*object\b/, "there is no 'unknown' or 'object'; write the real type"],
-  [/\bundefined\b/, "there is no 'undefined'; use null, with a type like 'Player | null'"],
+  [/\bundefined\b/, UNDEFINED],
   [/\bsetTimeout\b|\bsetInterval\b/, "use setTimer(id, delayMs, periodMs) and export function onTimer(id: i32): void"],
   [/\bclearTimeout\b|\bclearInterval\b/, "use clearTimer(id)"],
   [/\bJSON\s*\./, 'JSON comes from a package: npm install json-as, then import { JSON } from "json-as" and write @json before the class'],
@@ -31,13 +34,18 @@ const WRITTEN = [
 /** [what the compiler says, the sentence or a function of the match, only if the line looks like this] */
 const SAID = [
   [/Not implemented: Closures/, () => "a function inside a function cannot use the outer one's variables; make the variable global, or write a loop"],
-  [/Not implemented: [Uu]nion types/, () => "the only unions are 'T | null', for classes and strings"],
+  [/Not implemented: [Uu]nion types/, (m, line) => /\bundefined\b/.test(line) ? UNDEFINED : "the only unions are 'T | null', for classes and strings"],
   [/Optional parameter must have an initializer/, () => "an optional parameter needs a default value instead of '?': x: i32 = 0"],
+  [/Identifier expected|Expression expected/, (m, line) => {
+    const word = line.match(/\b(?:let|const|var|function|class)\s+(of|in|as|is|from|get|set|type|module|namespace|declare|abstract|new|delete|void|typeof|case|default|yield)\b(?!\s*[({<]?\s*\w*\s*from)/)?.[1];
+    return word ? `'${word}' is a reserved word; choose another name` : null;
+  }],
+  [/^User-defined: "(.*)"$/, m => m[1]],
   [/Type expected/, () => "every parameter and every result needs a type; 'void' if a function returns nothing"],
   [/String literal expected|Enum member must have initializer/, (m, line) => /\benum\b/.test(line) ? "an enum holds whole numbers only; use constants for text" : null],
-  [/Type 'null' is not assignable to type '(.+)'/, m => `'${m[1]}' cannot be null; make the type '${m[1]} | null'`],
-  [/Type '(.+) \| null' is not assignable to type '(.+)'/, m => `this may be null; check it first: if (x !== null) … (a local constant keeps the check), or write x! if you are sure`],
-  [/Object is possibly 'null'/, () => "this may be null; check it first: if (x !== null) … (a local constant keeps the check), or write x! if you are sure"],
+  [/Type '(.+) \| null' is not assignable to type '(.+)'/, (m, line) => /(?:=|return|[(,])\s*null\b/.test(line)
+    ? `a ${short(m[2])} cannot be null; make the type '${short(m[2]).replace("String", "string")} | null'` : MAYBE_NULL],
+  [/Object is possibly 'null'/, () => MAYBE_NULL],
   [/Conversion from type '(.+)' to '(.+)' requires an explicit cast/, m => `a ${m[1]} does not become a ${m[2]} by itself; write: <${m[2]}>value, or value as ${m[2]}`],
   [/Type '(\w+)' is not assignable to type '(?:~lib\/string\/)?String'/i, m => `a ${m[1]} is not a string; write: value.toString()`],
   [/Expected (\d+) arguments?, but got (\d+)/, m => `this takes ${m[1]} argument${m[1] === "1" ? "" : "s"}, not ${m[2]}`],
@@ -51,16 +59,26 @@ const SAID = [
 
 const short = type => type.replace(/^.*\//, "").replace(/\.ts$/, "");
 
+/** Those of SAID that count before what the line looks like. */
+const FIRST = 6;
+const OURS = /^'\w+' (is not a handler|must be a function)|^on[A-Z]\w* (returns|has no)|^'\w+' needs a type|^export the class/;
+
 /** The sentence for what the compiler said about this line; null if its own words must do. */
 export function hint(message, line) {
-  const code = line.replace(/"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|`(?:[^`\\]|\\.)*`/g, m => m[0] + m[0]).replace(/\/\/.*$/, "");
-  for (const [re, sentence] of SAID.slice(0, 4)) if (re.test(message)) return sentence(message.match(re), line);
-  if (!/^'\w+' (is not a handler|must be a function)|^on[A-Z]\w* (returns|has no)|^'\w+' needs a type|^export the class/.test(message))
-    for (const [re, sentence] of WRITTEN) if (re.test(code) || (/enum|regular/.test(sentence) && re.test(line))) return sentence;
-  for (const [re, sentence] of SAID) {
-    const m = message.match(re), s = m && sentence(m, line);
-    if (s) return s;
-  }
+  const said = rules => {
+    for (const [re, sentence] of rules) {
+      const m = message.match(re), s = m && sentence(m, line);
+      if (s) return s;
+    }
+    return null;
+  };
+  if (OURS.test(message)) return null;
+  return said(SAID.slice(0, FIRST)) ?? written(line) ?? said(SAID.slice(FIRST));
+}
+
+function written(line) {
+  const code = line.replace(/"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|`(?:[^`\\]|\\.)*`/g, '""').replace(/\/\/.*$/, "");
+  for (const [re, sentence] of WRITTEN) if (re.test(code)) return sentence;
   return null;
 }
 

@@ -124,7 +124,7 @@ export function onMessage(conn: Connection, msg: Message): void {
   else if (cmd == "long") throw new Error(arg.repeat(2000));
   else if (cmd == "many") { for (let j = 0; j < 5000; j++) room.broadcast("x"); }
   else if (cmd == "keep") kept = msg;
-  else if (cmd == "usekept") log(kept!.text);
+  else if (cmd == "usekept") log(kept!.text + kept!.bytes.length.toString());
   else if (cmd == "put") {
     const eq = arg.indexOf("="), k = arg.substring(0, eq);
     if (!store.has(k)) store.set(k, []);
