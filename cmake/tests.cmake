@@ -3,7 +3,7 @@
 #   tests/unit/**/X_test.c        one cmocka executable each
 #   tests/fuzz/X/fuzz.c           replayed over tests/fuzz/X/corpus; libFuzzer in preset fuzz
 #   tests/modules/X.wat           MODULES/X.wasm for the C tests (TEST_MODULES)
-#   bench/micro/X.c               an executable of target `bench`, not run here
+#   bench/micro/X.c               an executable of target `bench`, not run here; bench/epoll too
 # tests/sdk and tests/e2e are node's: tools/run_tests runs them after ctest.
 find_package(Python3 3.9 REQUIRED COMPONENTS Interpreter)
 
@@ -147,7 +147,8 @@ foreach(fuzzer ${fuzzers})
 endforeach()
 
 # --- benchmarks ----------------------------------------------------------------------------------
-file(GLOB benches CONFIGURE_DEPENDS "${CMAKE_SOURCE_DIR}/bench/micro/*.c")
+file(GLOB benches CONFIGURE_DEPENDS
+    "${CMAKE_SOURCE_DIR}/bench/micro/*.c" "${CMAKE_SOURCE_DIR}/bench/epoll/*.c")
 add_custom_target(bench)
 foreach(bench ${benches})
     get_filename_component(name "${bench}" NAME_WE)

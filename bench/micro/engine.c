@@ -6,8 +6,8 @@
  *
  *     bench_engine [windows]        (default 300)
  */
-#include "base/limits.h"
 #include "engine/engine.h"
+#include "base/limits.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,8 +15,8 @@
 #include <time.h>
 
 #define WINDOWS_MAX 10000
-#define CALLS 1000
-#define OPENS 20
+#define CALLS       1000
+#define OPENS       20
 
 enum export { ADD3, IMPORT_IT, EXPORTS };
 static const char *const exports[EXPORTS] = {"add3", "import_it"};
@@ -31,7 +31,8 @@ static struct bench {
 
 /* ---- the host's side ------------------------------------------------------------------------- */
 
-static struct engine_trap *host_zero(void *env, void *caller, union engine_value *values, size_t count) {
+static struct engine_trap *host_zero(void *env, void *caller, union engine_value *values,
+                                     size_t count) {
     (void)env, (void)caller, (void)count;
     values[0].i64 = 0;
     return NULL;
@@ -99,7 +100,8 @@ static struct engine_instance *open_one(struct engine_module *module) {
 
 /* ---- rows ------------------------------------------------------------------------------------ */
 
-static void call(struct engine_instance *instance, size_t export, enum engine_path path, size_t count) {
+static void call(struct engine_instance *instance, size_t export, enum engine_path path,
+                 size_t count) {
     static const int32_t arguments[3] = {1, 2, 3};
     int32_t result;
     must_be(engine_call(instance, export, path, 1000, arguments, count, &result), ENGINE_DONE);
@@ -134,7 +136,8 @@ static void wait_suspended_once(void) {
     static const int32_t arguments[2] = {0, 0};
     int32_t result;
     bench.ready = false;
-    must_be(engine_call(bench.waiter, 0, ENGINE_YIELDABLE, 1000, arguments, 2, &result), ENGINE_WAITING);
+    must_be(engine_call(bench.waiter, 0, ENGINE_YIELDABLE, 1000, arguments, 2, &result),
+            ENGINE_WAITING);
     bench.ready = true;
     must_be(engine_resume(bench.waiter), ENGINE_DONE);
 }
@@ -199,7 +202,7 @@ static void measure(struct row *row, int window) {
 }
 
 int main(int argc, char **argv) {
-    int windows = argc > 1 ? atoi(argv[1]) : 300;
+    int windows = argc > 1 ? (int)strtol(argv[1], NULL, 10) : 300;
     struct engine_options options = {
         .module = "ramp_v1",
         .imports = imports,
@@ -227,7 +230,8 @@ int main(int argc, char **argv) {
            "ns of CPU time", "min", "median");
     for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
         qsort(rows[i].windows, (size_t)windows, sizeof(double), by_value);
-        printf("%-44s %10.1f %10.1f\n", rows[i].name, rows[i].windows[0], rows[i].windows[windows / 2]);
+        printf("%-44s %10.1f %10.1f\n", rows[i].name, rows[i].windows[0],
+               rows[i].windows[windows / 2]);
     }
     engine_instance_close(bench.instance);
     engine_instance_close(bench.waiter);

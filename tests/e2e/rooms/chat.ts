@@ -9,10 +9,9 @@ export function onMessage(conn: Connection, msg: Message): void {
   if (msg.isBinary) room.broadcast(msg);
   else if (msg.text == "who") conn.send(room.connections().length.toString());
   else if (msg.text == "ids") {
-    let ids = "";
-    const all = room.connections();
-    for (let i = 0; i < all.length; i++) ids += (i ? "," : "") + all[i].id;
-    conn.send(ids);
+    const all = room.connections(), ids: string[] = [];
+    for (let i = 0; i < all.length; i++) ids.push(all[i].id);
+    conn.send(ids.join(","));
   } else room.broadcast(msg);
 }
 export function onLeave(conn: Connection): void {
