@@ -13,14 +13,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct copy {
-    char from[FILE_PATH], to[FILE_PATH]; /* the folders now */
-    unsigned files;
-};
-
 /* What a project makes by itself, and what belongs to this repository rather than to the template. */
 static bool is_left_out(const char *name) {
-    static const char *const names[] = {"node_modules", "build", "test"};
+    static const char *const names[] = {"node_modules", "build"};
     size_t size = strlen(name);
 
     if (name[0] == '.') return true;
@@ -40,37 +35,33 @@ static ramp_status copy_file(const char *from, const char *to, ramp_error *reter
     return status;
 }
 
-static ramp_status copy_folder(struct copy *copy, unsigned depth, ramp_error *reterr);
+/* `ret_files` counts what was copied. */
+static ramp_status copy_folder(const char *from, const char *to, unsigned depth, unsigned *ret_files,
+                               ramp_error *reterr);
 
-static ramp_status copy_entry(struct copy *copy, const char *name, unsigned depth,
-                              ramp_error *reterr) {
-    size_t from_size = strlen(copy->from), to_size = strlen(copy->to);
+static ramp_status copy_entry(const char *from_folder, const char *to_folder, const char *name,
+                              unsigned depth, unsigned *ret_files, ramp_error *reterr) {
     char from[FILE_PATH], to[FILE_PATH];
-    ramp_status status;
 
-    if (!file_join(from, copy->from, name) || !file_join(to, copy->to, name))
-        return error_set(reterr, RAMP_ARGS, "%s: the path is too long", copy->to);
-    if (++copy->files > LIMIT_TEMPLATE_FILES)
-        return error_set(reterr, RAMP_LIMIT, "%s: more than %u files", copy->from,
-                         LIMIT_TEMPLATE_FILES);
-    if (!file_is_folder(from)) return copy_file(from, to, reterr);
-    memcpy(copy->from, from, sizeof(from));
-    memcpy(copy->to, to, sizeof(to));
-    status = copy_folder(copy, depth + 1, reterr);
-    copy->from[from_size] = '\0';
-    copy->to[to_size] = '\0';
-    return status;
+    if (!file_join(from, from_folder, name) || !file_join(to, to_folder, name))
+        return error_set(reterr, RAMP_ARGS, "%s: the path is too long", to_folder);
+    if (++*ret_files > LIMIT_TEMPLATE_FILES)
+        return error_set(reterr, RAMP_LIMIT, "%s: more than %u files", from_folder, LIMIT_TEMPLATE_FILES);
+    return file_is_folder(from) ? copy_folder(from, to, depth + 1, ret_files, reterr)
+                                : copy_file(from, to, reterr);
 }
 
-static ramp_status copy_folder(struct copy *copy, unsigned depth, ramp_error *reterr) {
-    ramp_status status = file_make_folders(copy->to, reterr);
+static ramp_status copy_folder(const char *from, const char *to, unsigned depth, unsigned *ret_files,
+                               ramp_error *reterr) {
+    ramp_status status = file_make_folders(to, reterr);
     if (status) return status;
-    if (depth > 8) return error_set(reterr, RAMP_LIMIT, "%s: folders too deep", copy->from);
+    if (depth > 8) return error_set(reterr, RAMP_LIMIT, "%s: folders too deep", from);
 
-    DIR *folder = opendir(copy->from);
-    if (!folder) return error_set(reterr, RAMP_IO, "%s: %s", copy->from, strerror(errno));
+    DIR *folder = opendir(from);
+    if (!folder) return error_set(reterr, RAMP_IO, "%s: %s", from, strerror(errno));
     for (struct dirent *entry; !status && (entry = readdir(folder));)
-        if (!is_left_out(entry->d_name)) status = copy_entry(copy, entry->d_name, depth, reterr);
+        if (!is_left_out(entry->d_name))
+            status = copy_entry(from, to, entry->d_name, depth, ret_files, reterr);
     closedir(folder);
     return status;
 }
@@ -134,7 +125,7 @@ static void choose_name(const char *folder, const char *template, const char *gi
 static int make(const char *folder, const char *template, const char *given,
                 char ret_name[static LIMIT_SERVICE_NAME + 1]) {
     char source[FILE_PATH];
-    struct copy copy = {.files = 0};
+    unsigned files = 0;
     ramp_error error;
 
     if (strlen(folder) >= FILE_PATH) return cli_misuse("init", "the path is too long");
@@ -142,9 +133,7 @@ static int make(const char *folder, const char *template, const char *given,
         return cli_fail("init", "%s is a file", folder);
     if (!is_empty(folder)) return cli_fail("init", "%s is not empty; nothing was changed", folder);
     if (toolchain_template(template, source, &error)) return cli_fail("init", "%s", error.message);
-    memcpy(copy.from, source, sizeof(source));
-    memcpy(copy.to, folder, strlen(folder) + 1);
-    if (copy_folder(&copy, 0, &error)) return cli_fail("init", "%s", error.message);
+    if (copy_folder(source, folder, 0, &files, &error)) return cli_fail("init", "%s", error.message);
     choose_name(folder, template, given, ret_name);
     if (write_name(folder, ret_name, &error)) return cli_fail("init", "%s", error.message);
     if (write_ignore(folder, &error)) return cli_fail("init", "%s", error.message);

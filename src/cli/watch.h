@@ -31,7 +31,7 @@ struct watch {
         const char *only; /* the one file that counts, and no folders below; NULL: all */
     } roots[WATCH_ROOTS];
     size_t root_count;
-    char changed[FILE_PATH]; /* the first file of the burst */
+    char changed[FILE_PATH]; /* the first file of the burst that still exists */
     void (*on_change)(void *context, const char *path);
     void *context;
 };

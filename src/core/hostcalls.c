@@ -317,31 +317,23 @@ static bool timer_ms_is_valid(int64_t ms) {
     return ms >= LIMIT_TIMER_MS_MIN && ms <= LIMIT_TIMER_MS_MAX;
 }
 
-/* Timers that the batch would add, counted generously. */
-static uint32_t batch_timer_count(const struct call *call) {
-    uint32_t count = 0;
-
-    for (size_t i = 0; i < call->batch.count; i++)
-        count += call->batch.events[i].type == RAMP_EVENT_TIMER_SET &&
-                 !timers_has(&call->room->timers, call->batch.events[i].timer_id);
-    return count;
-}
-
 IMPORT(timer_set) {
     IMPORT_IN_HANDLER();
     int32_t id = values[0].i32;
     int64_t delay_ms = values[1].i64, period_ms = values[2].i64;
     ramp_event *event;
+    bool is_new;
 
     /* A delay below the minimum is the minimum: "as soon as possible" is no mistake. */
     if (delay_ms >= 0 && delay_ms < LIMIT_TIMER_MS_MIN) delay_ms = LIMIT_TIMER_MS_MIN;
     if (!timer_ms_is_valid(delay_ms) || (period_ms != 0 && !timer_ms_is_valid(period_ms)))
         return answer(values, RAMP_ARGS);
-    if (!timers_has(&call->room->timers, id) &&
-        call->room->timers.count + batch_timer_count(call) >= LIMIT_TIMERS)
+    is_new = !timers_has(&call->room->timers, id);
+    if (is_new && call->room->timers.count + call->new_timers >= LIMIT_TIMERS)
         return answer(values, RAMP_LIMIT);
     event = batch_add(&call->batch, RAMP_EVENT_TIMER_SET);
     if (!event) return answer(values, RAMP_LIMIT);
+    call->new_timers += is_new;
     event->timer_id = id;
     event->delay_ms = delay_ms;
     event->period_ms = period_ms;

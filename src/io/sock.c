@@ -87,6 +87,7 @@ int sock_listen(const char *address, char ret_address[SOCK_ADDRESS_MAX], char *r
     if (!address_split(address, host, sizeof(host), port)) {
         snprintf(ret_message, message_size,
                  "'%s' is no address to listen on; it has the form HOST:PORT or [IPV6]:PORT", address);
+        errno = EINVAL;
         return -1;
     }
     failed = getaddrinfo(host, port, &hints, &found);

@@ -20,7 +20,7 @@
 
 /* Listens on HOST:PORT (IPv6: [HOST]:PORT; port 0: any free one). A port that another program uses is an
  * error, whoever that is. Writes the address with the real port. Returns the descriptor, or -1 with a
- * sentence in `ret_message`. */
+ * sentence in `ret_message`; errno is EINVAL if `address` has not that form. */
 int sock_listen(const char *address, char ret_address[SOCK_ADDRESS_MAX], char *ret_message,
                 size_t message_size);
 

@@ -68,12 +68,12 @@ static ramp_status options_check(struct server *server, ramp_error *reterr) {
         options->modules_max = LIMIT_MODULES > options->workers ? LIMIT_MODULES : options->workers;
     if (options->modules_max < options->workers)
         return error_set(reterr, RAMP_ARGS,
-                         "%u places for modules are fewer than %u workers; each needs one of its own",
+                         "--modules-max %u is below --workers %u; each worker needs a slot of its own",
                          options->modules_max, options->workers);
     if (!options->rooms_max) options->rooms_max = LIMIT_ROOMS;
     if (options->rooms_max < options->workers)
-        return error_set(reterr, RAMP_ARGS, "%u rooms are fewer than %u workers", options->rooms_max,
-                         options->workers);
+        return error_set(reterr, RAMP_ARGS, "--rooms-max %u is below --workers %u",
+                         options->rooms_max, options->workers);
     return RAMP_OK;
 }
 
@@ -99,7 +99,7 @@ static ramp_status listen_on(struct server *server, const char *address,
     char message[200];
     int fd = sock_listen(address, ret_address, message, sizeof(message));
 
-    if (fd < 0) return error_set(reterr, RAMP_IO, "%s", message);
+    if (fd < 0) return error_set(reterr, errno == EINVAL ? RAMP_ARGS : RAMP_IO, "%s", message);
     server->listener_fds[server->listener_count++] = fd;
     return RAMP_OK;
 }

@@ -52,8 +52,8 @@ struct client {
     char id[8];
     uint64_t owner;
     enum client_state state;
-    uint32_t handle;   /* 0: never a member */
-    bool is_replaced;  /* told by on_close already */
+    uint32_t handle;  /* 0: never a member */
+    bool is_replaced; /* told by on_close already */
 };
 
 struct entry { /* something that was queued; its address is the tag */
@@ -67,7 +67,7 @@ struct entry { /* something that was queued; its address is the tag */
 };
 
 struct sim_timer {
-    bool is_set, has_fired; /* since the host was at rest */
+    bool is_set, has_fired;     /* since the host was at rest */
     uint64_t due_ns, period_ns; /* due at the earliest: missed periods may collapse */
 };
 
@@ -119,7 +119,8 @@ static void tell(const char *format, ...) {
 }
 
 static struct sim_room *room_of(const ramp_outcome *outcome) {
-    unsigned service = (unsigned)(outcome->service[1] - '0'), number = (unsigned)(outcome->room[1] - '0');
+    unsigned service = (unsigned)(outcome->service[1] - '0'),
+             number = (unsigned)(outcome->room[1] - '0');
     CHECK(service < SERVICES && number < ROOMS);
     return &sim.rooms[service][number];
 }
@@ -148,11 +149,13 @@ static void becomes_member(struct client *client, uint32_t handle) {
     struct sim_room *room = client->room;
     uint32_t slot = 0;
     while (room->slots[slot]) slot++;
-    if (member_count(room) == 0 && handle >> 20 == 1) memset(room->generations, 0, sizeof(room->generations));
+    if (member_count(room) == 0 && handle >> 20 == 1)
+        memset(room->generations, 0, sizeof(room->generations));
     room->slots[slot] = client;
     client->handle = (uint32_t)++room->generations[slot] << 20 | slot;
     client->state = MEMBER;
-    if (handle != client->handle) FAIL("%s has handle %x, not %x", client->id, handle, client->handle);
+    if (handle != client->handle)
+        FAIL("%s has handle %x, not %x", client->id, handle, client->handle);
 }
 
 static void goes_out(struct client *client) {
@@ -176,8 +179,8 @@ static struct entry *enqueue(struct sim_room *room, struct entry entry) {
 /* ---- what is checked of each outcome --------------------------------------------------------------- */
 
 /* An event for all members but `except` and the one that leaves. */
-static void check_recipients(const struct sim_room *room, const ramp_event *event, const struct client *leaver,
-                             const struct client *except) {
+static void check_recipients(const struct sim_room *room, const ramp_event *event,
+                             const struct client *leaver, const struct client *except) {
     size_t at = 0;
     CHECK(event->type == RAMP_EVENT_BROADCAST);
     for (size_t i = 0; i < SLOTS_MAX; i++) {
@@ -191,7 +194,8 @@ static void check_recipients(const struct sim_room *room, const ramp_event *even
 
 /* Every handler begins with two broadcasts: the handles that it sees, then how many there are, 0, how many calls
  * this instance has had, and its first argument. */
-static size_t check_handler(struct sim_room *room, const ramp_outcome *outcome, const struct client *leaver) {
+static size_t check_handler(struct sim_room *room, const ramp_outcome *outcome,
+                            const struct client *leaver) {
     const ramp_event *events = outcome->events;
     uint32_t handles[16] = {0}, count = 0;
     int64_t results[4];
@@ -204,7 +208,8 @@ static size_t check_handler(struct sim_room *room, const ramp_outcome *outcome, 
     }
     for (size_t i = 0; i < SLOTS_MAX; i++)
         if (room->slots[i] && room->slots[i] != leaver) handles[count++] = room->slots[i]->handle;
-    CHECK(outcome->event_count >= 2 && events[0].payload.size == 64 && events[1].payload.size == 32);
+    CHECK(outcome->event_count >= 2 && events[0].payload.size == 64 &&
+          events[1].payload.size == 32);
     CHECK(memcmp(events[0].payload.data, handles, sizeof(handles)) == 0);
     check_recipients(room, &events[0], leaver, NULL);
     check_recipients(room, &events[1], leaver, NULL);
@@ -223,8 +228,10 @@ static uint32_t first_argument(const ramp_outcome *outcome) {
 }
 
 /* What the program of a message or a request was to do. */
-static void check_action(struct sim_room *room, const struct entry *entry, const ramp_outcome *outcome) {
-    static const ramp_status failures[] = {[TRAP] = RAMP_TRAPPED, [THROW] = RAMP_PANICKED, [LOOP] = RAMP_CPU};
+static void check_action(struct sim_room *room, const struct entry *entry,
+                         const ramp_outcome *outcome) {
+    static const ramp_status failures[] = {
+        [TRAP] = RAMP_TRAPPED, [THROW] = RAMP_PANICKED, [LOOP] = RAMP_CPU};
     size_t at = check_handler(room, outcome, NULL);
     const ramp_event *event = &outcome->events[at];
     struct client *target;
@@ -252,10 +259,10 @@ static void check_action(struct sim_room *room, const struct entry *entry, const
         break;
     case SET_TIMER:
         CHECK(outcome->event_count == at + 1 && event->type == RAMP_EVENT_TIMER_SET);
-        room->timers[entry->timer] = (struct sim_timer){
-            .is_set = true,
-            .due_ns = sim.rig.now_ns + (uint64_t)entry->delay_ms * RIG_MS,
-            .period_ns = (uint64_t)entry->period_ms * RIG_MS};
+        room->timers[entry->timer] =
+            (struct sim_timer){.is_set = true,
+                               .due_ns = sim.rig.now_ns + (uint64_t)entry->delay_ms * RIG_MS,
+                               .period_ns = (uint64_t)entry->period_ms * RIG_MS};
         break;
     case CLEAR_TIMER:
         CHECK(outcome->event_count == at + 1 && event->type == RAMP_EVENT_TIMER_CLEAR);
@@ -279,7 +286,8 @@ static void check_timer(struct sim_room *room, const ramp_outcome *outcome) {
 
 static void note_version(void *context, const ramp_room_info *info) {
     struct sim_room *room = context;
-    if ((unsigned)(info->service[1] - '0') == room->service && (unsigned)(info->room[1] - '0') == room->number)
+    if ((unsigned)(info->service[1] - '0') == room->service &&
+        (unsigned)(info->room[1] - '0') == room->number)
         memcpy(&room->version, info->module.bytes, sizeof(room->version));
 }
 
@@ -298,7 +306,8 @@ static void check_open(struct sim_room *room, const ramp_outcome *outcome) {
     CHECK(head[0] == RAMP_CALL_OPEN);
     /* Without members it may have ended between, and begun anew. */
     CHECK((head[1] == 1 && room->version_changed) || (head[1] == 3 && room->was_trapped) ||
-          (head[1] == 0 && ((!room->version_changed && !room->was_trapped) || member_count(room) == 0)));
+          (head[1] == 0 &&
+           ((!room->version_changed && !room->was_trapped) || member_count(room) == 0)));
     ramp_host_rooms(sim.rig.host, note_version, room);
     room->is_open = true;
     room->was_trapped = room->version_changed = room->failed_open = false;
@@ -345,7 +354,8 @@ static bool reached_module(const ramp_outcome *outcome) {
     }
 }
 
-static void check_leave(struct sim_room *room, const struct entry *entry, const ramp_outcome *outcome) {
+static void check_leave(struct sim_room *room, const struct entry *entry,
+                        const ramp_outcome *outcome) {
     struct client *client = entry->client;
     CHECK(outcome->state == RAMP_CALL_DONE && outcome->connection == client->connection);
     CHECK(client->state == LEAVING);
@@ -365,7 +375,8 @@ static void on_done(struct rig *rig, const ramp_outcome *outcome) {
     (void)rig;
     sim.outcomes++;
     tell("  %s/%s %s %s %s", outcome->service, outcome->room, ramp_call_name(outcome->call),
-         outcome->connection ? ramp_connection_id(outcome->connection) : "", ramp_status_name(outcome->status));
+         outcome->connection ? ramp_connection_id(outcome->connection) : "",
+         ramp_status_name(outcome->status));
     switch (outcome->call) {
     case RAMP_CALL_OPEN:
         if (!outcome->tag) {
@@ -393,7 +404,9 @@ static void on_done(struct rig *rig, const ramp_outcome *outcome) {
     case RAMP_CALL_MESSAGE:
         entry = next_entry(room, outcome);
         if (!reached_module(outcome)) {
-            if (outcome->status == RAMP_GONE) CHECK(!member_of(room, entry->client->handle));
+            if (outcome->status == RAMP_GONE)
+                CHECK(!member_of(room, entry->client->handle) ||
+                      (room->failed_open && entry->client->state == LEAVING));
             else check_refusal(room, outcome);
             return;
         }
@@ -458,7 +471,8 @@ static void on_close(struct rig *rig, ramp_connection *connection, uint16_t code
 static struct client *client_of(const struct sim_room *room, const char *id) {
     for (size_t i = sim.client_count; i-- > 0;) {
         struct client *client = sim.clients[i];
-        if (client->room == room && client->state < LEAVING && strcmp(client->id, id) == 0) return client;
+        if (client->room == room && client->state < LEAVING && strcmp(client->id, id) == 0)
+            return client;
     }
     return NULL;
 }
@@ -487,14 +501,18 @@ static void join(struct sim_room *room) {
     sim.clients[sim.client_count++] = client;
     /* Queued in this order: the leave of the one that is replaced, the join. */
     if (old && old->owner == client->owner)
-        leave = enqueue(room, (struct entry){.kind = RAMP_CALL_LEAVE, .client = old, .by_host = true});
+        leave =
+            enqueue(room, (struct entry){.kind = RAMP_CALL_LEAVE, .client = old, .by_host = true});
     entry = enqueue(room, (struct entry){.kind = RAMP_CALL_JOIN, .client = client});
     options.tag = entry;
-    status = ramp_join(sim.rig.host, service_name(room->service), room->name, &options, &client->connection, NULL);
-    tell("join %s %s/%s: %s", client->id, service_name(room->service), room->name, ramp_status_name(status));
+    status = ramp_join(sim.rig.host, service_name(room->service), room->name, &options,
+                       &client->connection, NULL);
+    tell("join %s %s/%s: %s", client->id, service_name(room->service), room->name,
+         ramp_status_name(status));
     if (status) {
         room->tail -= leave ? 2 : 1;
-        if (old && old->owner != client->owner) CHECK(status == RAMP_CONFLICT || is_refusal_of_service(status));
+        if (old && old->owner != client->owner)
+            CHECK(status == RAMP_CONFLICT || is_refusal_of_service(status));
         else CHECK(is_refusal_of_service(status));
         return;
     }
@@ -515,9 +533,11 @@ static void leave(struct client *client) {
 }
 
 /* Writes the program of what is to happen. */
-static struct entry choose_action(const struct sim_room *room, ramp_call_kind kind, struct program *program) {
-    static const uint8_t weights[ACTIONS] = {[SAY] = 12, [SAY_TO_OTHERS] = 6, [SEND] = 8,  [CLOSE] = 3, [SET_TIMER] = 6,
-                                             [CLEAR_TIMER] = 3, [TRAP] = 2, [THROW] = 2, [LOOP] = 1};
+static struct entry choose_action(const struct sim_room *room, ramp_call_kind kind,
+                                  struct program *program) {
+    static const uint8_t weights[ACTIONS] = {
+        [SAY] = 12,        [SAY_TO_OTHERS] = 6, [SEND] = 8,  [CLOSE] = 3, [SET_TIMER] = 6,
+        [CLEAR_TIMER] = 3, [TRAP] = 2,          [THROW] = 2, [LOOP] = 1};
     struct entry entry = {.kind = kind};
     uint64_t left = pick(43);
     const struct client *target = room->slots[pick(IDS + 1)];
@@ -537,8 +557,14 @@ static struct entry choose_action(const struct sim_room *room, ramp_call_kind ki
     case CLOSE: DO(program, conn_close, entry.target, 4000, 0, 0); break;
     case SET_TIMER: DO(program, timer_set, entry.timer, entry.delay_ms, entry.period_ms); break;
     case CLEAR_TIMER: DO(program, timer_clear, entry.timer); break;
-    case TRAP: program_say(program, "never"); DO(program, trap, 0); break;
-    case THROW: program_say(program, "never"); DO(program, panic, AT_SCRATCH, 5); break;
+    case TRAP:
+        program_say(program, "never");
+        DO(program, trap, 0);
+        break;
+    case THROW:
+        program_say(program, "never");
+        DO(program, panic, AT_SCRATCH, 5);
+        break;
     default:
         DO(program, repeat, 1 << 30, 0);
         DO(program, random, AT_SCRATCH + 512, 1);
@@ -556,9 +582,10 @@ static void message(struct client *client) {
     if (client->room->tail - client->room->head > 50) return; /* below every bound */
     action.client = client;
     entry = enqueue(client->room, action);
-    status = ramp_message(client->connection, (ramp_bytes){program.bytes, program.size}, true, entry);
-    tell("message %s %s/%s: action %d", client->id, service_name(client->room->service), client->room->name,
-         (int)action.action);
+    status =
+        ramp_message(client->connection, (ramp_bytes){program.bytes, program.size}, true, entry);
+    tell("message %s %s/%s: action %d", client->id, service_name(client->room->service),
+         client->room->name, (int)action.action);
     CHECK(status == RAMP_OK);
 }
 
@@ -580,7 +607,8 @@ static void request(struct sim_room *room) {
 
 static void open_room(struct sim_room *room) {
     struct entry *entry = enqueue(room, (struct entry){.kind = RAMP_CALL_OPEN});
-    ramp_status status = ramp_open(sim.rig.host, service_name(room->service), room->name, entry, NULL);
+    ramp_status status =
+        ramp_open(sim.rig.host, service_name(room->service), room->name, entry, NULL);
     tell("open %s/%s", service_name(room->service), room->name);
     if (!status) return;
     CHECK(is_refusal_of_service(status));
@@ -622,7 +650,8 @@ static void change_store(void) {
     struct rig_service *service = &sim.rig.services[pick(SERVICES)];
     service->mode = pick(3) ? RIG_AT_ONCE : RIG_HELD;
     service->status = pick(5) ? RAMP_OK : RAMP_REFUSED;
-    tell("store: %s %s %s", service->name, service->mode ? "held" : "at once", ramp_status_name(service->status));
+    tell("store: %s %s %s", service->name, service->mode ? "held" : "at once",
+         ramp_status_name(service->status));
 }
 
 static void answer_held(void) {
@@ -660,7 +689,8 @@ static void check_rest(void) {
                 struct sim_timer *timer = &room->timers[t];
                 if (!timer->is_set || timer->due_ns > sim.rig.now_ns) continue;
                 CHECK(timer->has_fired && timer->period_ns); /* else it is overdue */
-                timer->due_ns += ((sim.rig.now_ns - timer->due_ns) / timer->period_ns + 1) * timer->period_ns;
+                timer->due_ns +=
+                    ((sim.rig.now_ns - timer->due_ns) / timer->period_ns + 1) * timer->period_ns;
             }
             for (size_t t = 0; t < TIMERS; t++) room->timers[t].has_fired = false;
             if (room->head == room->tail) room->head = room->tail = 0;
@@ -702,7 +732,8 @@ static void history(void) {
     memset(&sim, 0, sizeof(sim));
     sim.verbose = verbose;
     sim.random = seed;
-    rig_open(&sim.rig, &(ramp_host_options){.modules_max = MODULES_MAX, .rooms_max = 32, .promote_calls = 10});
+    rig_open(&sim.rig, &(ramp_host_options){
+                           .modules_max = MODULES_MAX, .rooms_max = 32, .promote_calls = 10});
     sim.rig.silent = sim.rig.tick_on_random = true;
     sim.rig.on_done = on_done;
     sim.rig.on_close = on_close;
@@ -742,7 +773,8 @@ int main(int argc, char **argv) {
 
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--seeds") == 0 && i + 1 < argc) seeds = strtoull(argv[++i], NULL, 10);
-        else if (strcmp(argv[i], "--first") == 0 && i + 1 < argc) first = strtoull(argv[++i], NULL, 10);
+        else if (strcmp(argv[i], "--first") == 0 && i + 1 < argc)
+            first = strtoull(argv[++i], NULL, 10);
         else if (strcmp(argv[i], "--verbose") == 0) sim.verbose = true;
         else return fprintf(stderr, "usage: sim [--seeds N] [--first S] [--verbose]\n"), 2;
     }

@@ -60,7 +60,7 @@ function parse(text, file) {
 export function problem(text, file, offset, message) {
   const before = text.slice(0, offset).split("\n"), line = before.length;
   const source = text.split("\n")[line - 1] ?? "";
-  return { file, line, col: before.at(-1).length + 1, text: hint(message, source, text, line) ?? say(message), source: source.trimEnd() };
+  return { file, line, col: before.at(-1).length + 1, text: hint(message, source) ?? say(message), source: source.trimEnd() };
 }
 
 /**

@@ -6,7 +6,7 @@ const AWAIT = "there is no async and await, and no need for them: kv, db and fet
 const MAYBE_NULL = "this may be null; check it first: if (x !== null) … (a local constant keeps the check), or write x! if you are sure";
 const UNDEFINED = "there is no 'undefined'; use null, with a type like 'Player | null'";
 
-/** [what the line looks like, the sentence]: what people write that the language does not have. */
+/** [what the line looks like, the sentence, what the compiler must have named]: what people write that the language does not have. */
 const WRITTEN = [
   [/\basync\b|\bawait\b|\bPromise\s*</, AWAIT],
   [/\?\.[A-Za-z_[(]/, "there is no '?.'; write: if (x !== null) x.y"],
@@ -19,19 +19,18 @@ const WRITTEN = [
   [/:\s*any\b|<any>|\bas\s+any\b/, "there is no 'any'; write the real type, or make the function generic"],
   [/\bunknown\b|:\s*object\b/, "there is no 'unknown' or 'object'; write the real type"],
   [/\bundefined\b/, UNDEFINED],
-  [/\bsetTimeout\b|\bsetInterval\b/, "use setTimer(id, delayMs, periodMs) and export function onTimer(id: i32): void"],
-  [/\bclearTimeout\b|\bclearInterval\b/, "use clearTimer(id)"],
-  [/\bJSON\s*\./, 'JSON comes from a package: npm install json-as, then import { JSON } from "json-as" and write @json before the class'],
+  [/\bsetTimeout\b|\bsetInterval\b/, "use setTimer(id, delayMs, periodMs) and export function onTimer(id: i32): void", /setTimeout|setInterval/],
+  [/\bclearTimeout\b|\bclearInterval\b/, "use clearTimer(id)", /clearTimeout|clearInterval/],
+  [/\bJSON\s*\./, 'JSON comes from a package: npm install json-as, then import { JSON } from "json-as" and write @json before the class', /'JSON'/],
   [/[=(,:]\s*\/(?![/*]).+\/[gimsuy]*/, "there are no regular expressions; use indexOf, split, startsWith and the like"],
   [/\benum\s+\w+\s*\{[^}]*=\s*["'`]/, "an enum holds whole numbers only; use constants for text"],
-  [/\btypeof\s+\w+\s*===?\s*["']/, "types are known when the room is built; use instanceof for classes"],
   [/\brequire\s*\(/, 'use import { x } from "./file"'],
   [/\bimport\s*\(/, 'there is no import(); use import { x } from "./file"'],
   [/\bnew\s+Promise\b/, AWAIT],
   [/\bfunction\s*\*|\byield\b/, "there are no generators; build a list and return it"],
 ];
 
-/** [what the compiler says, the sentence or a function of the match, only if the line looks like this] */
+/** [what the compiler says, a function of the match and the line that gives the sentence, or null] */
 const SAID = [
   [/Not implemented: Closures/, () => "a function inside a function cannot use the outer one's variables; make the variable global, or write a loop"],
   [/Not implemented: [Uu]nion types/, (m, line) => /\bundefined\b/.test(line) ? UNDEFINED : "the only unions are 'T | null', for classes and strings"],
@@ -50,7 +49,6 @@ const SAID = [
   [/Type '(\w+)' is not assignable to type '(?:~lib\/string\/)?String'/i, m => `a ${m[1]} is not a string; write: value.toString()`],
   [/Expected (\d+) arguments?, but got (\d+)/, m => `this takes ${m[1]} argument${m[1] === "1" ? "" : "s"}, not ${m[2]}`],
   [/Expected at least (\d+) arguments?, but got (\d+)/, m => `this takes at least ${m[1]} argument${m[1] === "1" ? "" : "s"}, not ${m[2]}`],
-  [/Cannot find name '(setTimeout|setInterval)'/, () => WRITTEN.find(([re]) => re.test("setTimeout"))[1]],
   [/Cannot find name '(\w+)'/, m => `there is no '${m[1]}' here; is it spelt right, declared before, or imported?`],
   [/Property '(.+)' does not exist on type '(.+)'/, m => `a ${short(m[2])} has no '${m[1]}'`],
   [/File '(.+?)(?:\.ts)?' not found/, m => `there is no file or package '${m[1].replace(/^~lib\//, "")}'`],
@@ -73,12 +71,12 @@ export function hint(message, line) {
     return null;
   };
   if (OURS.test(message)) return null;
-  return said(SAID.slice(0, FIRST)) ?? written(line) ?? said(SAID.slice(FIRST));
+  return said(SAID.slice(0, FIRST)) ?? written(message, line) ?? said(SAID.slice(FIRST));
 }
 
-function written(line) {
+function written(message, line) {
   const code = line.replace(/"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|`(?:[^`\\]|\\.)*`/g, '""').replace(/\/\/.*$/, "");
-  for (const [re, sentence] of WRITTEN) if (re.test(code)) return sentence;
+  for (const [re, sentence, named] of WRITTEN) if (re.test(code) && (!named || named.test(message))) return sentence;
   return null;
 }
 

@@ -124,6 +124,9 @@ static void an_editor_that_renames_is_seen_again_and_again(void **state) {
         change("src/room.ts~");
         rename_to("src/room.ts~", "src/room.ts");
         is_told("src/room.ts");
+        change("src/sedX4a");
+        rename_to("src/sedX4a", "src/room.ts");
+        is_told("src/room.ts");
     }
 }
 

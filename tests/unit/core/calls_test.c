@@ -39,15 +39,19 @@ static void a_calls_events_come_in_order(void **state) {
     DO(&program, timer_clear, 7);
     program_say(&program, "2");
     rig_do(ann, &program);
-    rig_expect(&rig, "open\njoin ann\njoin bob\nmessage ann; broadcast ann,bob \"1\"; send bob \"1\"; "
-                     "timer_set 7 100 200; close bob 4000 \"1\"; timer_clear 7; broadcast ann,bob \"2\"\n");
+    rig_expect(
+        &rig,
+        "open\njoin ann\njoin bob\nmessage ann; broadcast ann,bob \"1\"; send bob \"1\"; "
+        "timer_set 7 100 200; close bob 4000 \"1\"; timer_clear 7; broadcast ann,bob \"2\"\n");
 }
 
 static void a_call_that_fails_leaves_nothing_behind(void **state) {
     enum { TRAP, PANIC, POINTER, STACK, MEMORY };
     static const char *const expected[] = {
-        [TRAP] = "message ann FAILED TRAPPED\n",    [PANIC] = "message ann FAILED PANICKED\nerror\n",
-        [POINTER] = "message ann FAILED TRAPPED\n", [STACK] = "message ann FAILED TRAPPED\n",
+        [TRAP] = "message ann FAILED TRAPPED\n",
+        [PANIC] = "message ann FAILED PANICKED\nerror\n",
+        [POINTER] = "message ann FAILED TRAPPED\n",
+        [STACK] = "message ann FAILED TRAPPED\n",
         [MEMORY] = "message ann FAILED TRAPPED\n",
     };
     ramp_host_stats stats = {.size = sizeof(stats)};
@@ -113,9 +117,9 @@ static void after_a_panic_a_resumable_module_goes_on_and_others_begin_anew(void 
 
 /* Every handler but on_open may panic and go on. */
 static void a_resumable_panic_goes_on_from_every_handler(void **state) {
-    static const ramp_call_kind kinds[] = {RAMP_CALL_JOIN,  RAMP_CALL_MESSAGE, RAMP_CALL_LEAVE,
-                                           RAMP_CALL_TIMER, RAMP_CALL_REQUEST, RAMP_CALL_ERROR,
-                                           RAMP_CALL_BACKPRESSURE};
+    static const ramp_call_kind kinds[] = {
+        RAMP_CALL_JOIN,    RAMP_CALL_MESSAGE, RAMP_CALL_LEAVE,       RAMP_CALL_TIMER,
+        RAMP_CALL_REQUEST, RAMP_CALL_ERROR,   RAMP_CALL_BACKPRESSURE};
     struct program setup = {.size = 0};
     (void)state;
     tell_opens();
@@ -179,7 +183,8 @@ static void on_error_runs_once_and_is_told_what_failed(void **state) {
     rig_do(ann, &fail);
     rig_do(ann, &empty);
     /* kind 2, connection, code 13, 3 bytes */
-    rig_expect(&rig, "message ann FAILED PANICKED\nerror; broadcast ann 0x02000000000010000d00000003000000776879\n"
+    rig_expect(&rig, "message ann FAILED PANICKED\nerror; broadcast ann "
+                     "0x02000000000010000d00000003000000776879\n"
                      "message ann\n");
     /* After a trap it runs in the new instance, when there is one. */
     program.size = 0;
@@ -193,8 +198,10 @@ static void on_error_runs_once_and_is_told_what_failed(void **state) {
     rig_do(ann, &fail);
     rig_expect(&rig, "open\nmessage ann\nmessage ann FAILED TRAPPED\n");
     ramp_leave(ann, 1000, NULL);
-    rig_expect(&rig, "open\nerror; broadcast ann 0x02000000000010000c00000018000000756e726561636861626c6520636f6465207265616368"
-                     "6564\nleave ann\n");
+    rig_expect(&rig,
+               "open\nerror; broadcast ann "
+               "0x02000000000010000c00000018000000756e726561636861626c6520636f6465207265616368"
+               "6564\nleave ann\n");
 }
 
 static void a_failure_of_on_error_is_only_logged(void **state) {
@@ -207,7 +214,8 @@ static void a_failure_of_on_error_is_only_logged(void **state) {
     rig_do(ann, &fail);
     rig_do(ann, &empty);
     rig_do(ann, &empty);
-    rig_expect(&rig, "open\njoin ann\nmessage ann FAILED TRAPPED\nopen\nerror FAILED TRAPPED\nopen\nmessage ann\nmessage ann\n");
+    rig_expect(&rig, "open\njoin ann\nmessage ann FAILED TRAPPED\nopen\nerror FAILED "
+                     "TRAPPED\nopen\nmessage ann\nmessage ann\n");
     rig_forget(&rig);
 }
 
@@ -234,7 +242,8 @@ static void a_module_without_handlers_is_a_room_all_the_same(void **state) {
     ramp_leave(ann, 1000, NULL);
     rig_run(&rig);
     rig_pass(&rig, LIMIT_ROOM_IDLE_MS);
-    rig_expect(&rig, "join ann FAILED GONE\nmessage ann FAILED GONE\nopen\nrequest FAILED NO_HANDLER\nrequest FAILED NO_HANDLER\nleave ann\n");
+    rig_expect(&rig, "join ann FAILED GONE\nmessage ann FAILED GONE\nopen\nrequest FAILED "
+                     "NO_HANDLER\nrequest FAILED NO_HANDLER\nleave ann\n");
     ann = rig_join(&rig, "ann");
     rig_send(ann, "x", 1);
     rig_expect(&rig, "open\njoin ann\nmessage ann\n");
@@ -254,10 +263,12 @@ static void on_open_is_told_why(void **state) {
     DO(&trap, trap, 0);
     rig_do(ann, &trap);
     rig_do(ann, &empty);
-    rig_expect(&rig, "message ann FAILED TRAPPED\nopen; broadcast ann 0x00000000030000000000000000000000\nerror\nmessage ann\n");
+    rig_expect(&rig, "message ann FAILED TRAPPED\nopen; broadcast ann "
+                     "0x00000000030000000000000000000000\nerror\nmessage ann\n");
     update();
     rig_do(ann, &empty);
-    rig_expect(&rig, "deploy\nopen; broadcast ann 0x00000000010000000000000000000000\nmessage ann\n");
+    rig_expect(&rig,
+               "deploy\nopen; broadcast ann 0x00000000010000000000000000000000\nmessage ann\n");
     rig_do(ann, &empty);
     rig_expect(&rig, "message ann\n");
     /* Both at once: the version is what is new. */
@@ -266,7 +277,8 @@ static void on_open_is_told_why(void **state) {
     rig_forget(&rig);
     update();
     rig_do(ann, &empty);
-    rig_expect(&rig, "deploy\nopen; broadcast ann 0x00000000010000000000000000000000\nmessage ann\n");
+    rig_expect(&rig,
+               "deploy\nopen; broadcast ann 0x00000000010000000000000000000000\nmessage ann\n");
 }
 
 /* A version that comes before the room has ever run is nothing new to it. */
@@ -282,7 +294,8 @@ static void a_room_that_never_ran_opens_fresh_with_the_newest_version(void **sta
     assert_int_equal(ramp_service_update(rig.host, "s", NULL, &error), RAMP_OK);
     rig_join(&rig, "ann");
     rig_answer(&rig, "s");
-    rig_expect(&rig, "deploy\nopen; broadcast nobody 0x00000000000000000000000000000000\njoin ann\n");
+    rig_expect(&rig,
+               "deploy\nopen; broadcast nobody 0x00000000000000000000000000000000\njoin ann\n");
 }
 
 /* ---- budgets --------------------------------------------------------------------------------- */
@@ -301,7 +314,8 @@ static void loop_is_killed(uint32_t promote_calls) {
     uint64_t start_ns = rig_clock_ns(CLOCK_THREAD_CPUTIME_ID);
     assert_int_equal(rig_fails(&rig, ann, &program), RAMP_CPU);
     uint64_t used_ns = rig_clock_ns(CLOCK_THREAD_CPUTIME_ID) - start_ns;
-    if (used_ns < 40 * RIG_MS || used_ns > 250 * RIG_MS) fail_msg("killed after %" PRIu64 " us", used_ns / 1000);
+    if (used_ns < 40 * RIG_MS || used_ns > 250 * RIG_MS)
+        fail_msg("killed after %" PRIu64 " us", used_ns / 1000);
     assert_non_null(strstr(rig.failed_message, "50 ms"));
     rig_do(ann, &empty);
     rig_run(&rig);
@@ -326,7 +340,8 @@ static void a_loop_in_on_open_is_killed_at_200_ms(void **state) {
     rig_join(&rig, "ann");
     rig_expect(&rig, "open FAILED CPU\njoin ann FAILED NOT_OPEN\n");
     uint64_t used_ns = rig_clock_ns(CLOCK_THREAD_CPUTIME_ID) - start_ns;
-    if (used_ns < 180 * RIG_MS || used_ns > 600 * RIG_MS) fail_msg("killed after %" PRIu64 " us", used_ns / 1000);
+    if (used_ns < 180 * RIG_MS || used_ns > 600 * RIG_MS)
+        fail_msg("killed after %" PRIu64 " us", used_ns / 1000);
 }
 
 /* Service h uses all of its CPU; service s has its turn after each slice. */
@@ -384,7 +399,8 @@ static void a_module_is_promoted_after_100_quick_calls_and_demoted_by_a_slow_one
     struct program slow = {.size = 0};
     (void)state;
     ramp_connection *ann = rig_join(&rig, "ann");
-    for (uint32_t calls = 3; calls < LIMIT_PROMOTE_CALLS; calls++) { /* open and join were the first two */
+    for (uint32_t calls = 3; calls < LIMIT_PROMOTE_CALLS;
+         calls++) { /* open and join were the first two */
         rig_do(ann, &empty);
         rig_run(&rig);
         assert_true(rig.last_suspendable);
@@ -410,7 +426,8 @@ static void a_module_is_promoted_after_100_quick_calls_and_demoted_by_a_slow_one
     /* Another version has another chance. */
     update();
     rig.silent = true;
-    for (uint32_t calls = 0; calls <= LIMIT_PROMOTE_CALLS; calls++) rig_do(ann, &empty), rig_run(&rig);
+    for (uint32_t calls = 0; calls <= LIMIT_PROMOTE_CALLS; calls++)
+        rig_do(ann, &empty), rig_run(&rig);
     assert_true(is_fast());
 }
 
@@ -418,10 +435,12 @@ static void a_used_up_slice_starts_the_count_again(void **state) {
     struct program slow = {.size = 0};
     (void)state;
     ramp_connection *ann = rig_join(&rig, "ann");
-    for (uint32_t calls = 10; calls < LIMIT_PROMOTE_CALLS; calls++) rig_do(ann, &empty), rig_run(&rig);
+    for (uint32_t calls = 10; calls < LIMIT_PROMOTE_CALLS; calls++)
+        rig_do(ann, &empty), rig_run(&rig);
     DO(&slow, loop, 0);
     assert_int_equal(rig_fails(&rig, ann, &slow), RAMP_CPU);
-    for (uint32_t calls = 10; calls < LIMIT_PROMOTE_CALLS; calls++) rig_do(ann, &empty), rig_run(&rig);
+    for (uint32_t calls = 10; calls < LIMIT_PROMOTE_CALLS; calls++)
+        rig_do(ann, &empty), rig_run(&rig);
     assert_false(is_fast());
     for (uint32_t calls = 0; calls < 10; calls++) rig_do(ann, &empty), rig_run(&rig);
     assert_true(is_fast()); /* it was not demoted: it had not been promoted */
@@ -457,7 +476,8 @@ static void traps_and_panics_are_the_same_on_the_fast_path(void **state) {
         if (i % 4 == 2) DO(&program, recurse, 0);
         if (i % 4 == 3) DO(&program, log, 1, -1, 5);
         rig_do(ann, &program);
-        rig_expect(&rig, i % 4 == 1 ? "message ann FAILED PANICKED\nerror\n" : "message ann FAILED TRAPPED\n");
+        rig_expect(&rig, i % 4 == 1 ? "message ann FAILED PANICKED\nerror\n"
+                                    : "message ann FAILED TRAPPED\n");
         rig_do(ann, &empty);
         rig_run(&rig);
         assert_false(rig.last_suspendable);

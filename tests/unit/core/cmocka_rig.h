@@ -51,8 +51,8 @@ RIG_MAYBE int rig_setup_none(void **state) {
     return 0;
 }
 
-#define TEST_REAL(name) cmocka_unit_test_setup_teardown(name, rig_setup_real, rig_teardown)
-#define TEST(name) cmocka_unit_test_setup_teardown(name, rig_setup_interp, rig_teardown)
+#define TEST_REAL(name)  cmocka_unit_test_setup_teardown(name, rig_setup_real, rig_teardown)
+#define TEST(name)       cmocka_unit_test_setup_teardown(name, rig_setup_interp, rig_teardown)
 #define TEST_ALONE(name) cmocka_unit_test_setup_teardown(name, rig_setup_none, rig_teardown)
 
 #endif

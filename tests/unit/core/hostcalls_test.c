@@ -51,9 +51,9 @@ static const struct pointer_case {
 static const struct pair {
     uint32_t address, size;
 } bad_pairs[] = {
-    {0xFFFFFFFF, 1},         {0xFFFFFFF0, 0x20},       {INTERP_SIZE - 1, 2}, {INTERP_SIZE - 3, 4},
-    {0, 0xFFFFFFFF},         {0, 0x80000000},          {0x80000000, 0},      {INTERP_SIZE, 1},
-    {INTERP_SIZE + 1, 0},    {0xFFFFFFFF, 0xFFFFFFFF}, {0xFFFFFFFF, 0},      {1, 0xFFFFFFFF},
+    {0xFFFFFFFF, 1},          {0xFFFFFFF0, 0x20},       {INTERP_SIZE - 1, 2}, {INTERP_SIZE - 3, 4},
+    {0, 0xFFFFFFFF},          {0, 0x80000000},          {0x80000000, 0},      {INTERP_SIZE, 1},
+    {INTERP_SIZE + 1, 0},     {0xFFFFFFFF, 0xFFFFFFFF}, {0xFFFFFFFF, 0},      {1, 0xFFFFFFFF},
     {0x80000000, 0x80000000},
 };
 
@@ -76,7 +76,8 @@ static void a_bad_pointer_traps_in_every_import(void **state) {
                 arguments[it->pairs[k].at + 1] = bad_pairs[bad].size;
                 program_say(&program, "never seen");
                 program_op(&program, it->op, arguments, it->count);
-                if (rig_fails(&rig, ann, &program) != RAMP_TRAPPED || !strstr(rig.failed_message, "pointer"))
+                if (rig_fails(&rig, ann, &program) != RAMP_TRAPPED ||
+                    !strstr(rig.failed_message, "pointer"))
                     fail_msg("%s, pair %zu, (0x%x, 0x%x): %s", it->name, k, bad_pairs[bad].address,
                              bad_pairs[bad].size, ramp_status_name(rig.failed_status));
             }
@@ -126,7 +127,8 @@ static void a_pointer_to_the_very_end_is_good(void **state) {
                 program_op(&program, it->op, arguments, it->count);
                 rig_do(ann, &program);
                 rig_run(&rig);
-                if (rig.last_status) fail_msg("%s, pair %zu, %u bytes: %s", it->name, k, size, rig.failed_message);
+                if (rig.last_status)
+                    fail_msg("%s, pair %zu, %u bytes: %s", it->name, k, size, rig.failed_message);
             }
         }
     }
@@ -184,8 +186,8 @@ static void one_buffer_may_be_name_and_result(void **state) {
 
 /* ---- messages -------------------------------------------------------------------------------- */
 
-static const char *const bad_utf8[] = {"\x80", "a\xC0\xAF", "\xED\xA0\x80", "\xF8\x88\x80\x80\x80",
-                                       "\xE2\x82", "\xF4\x90\x80\x80"};
+static const char *const bad_utf8[] = {
+    "\x80", "a\xC0\xAF", "\xED\xA0\x80", "\xF8\x88\x80\x80\x80", "\xE2\x82", "\xF4\x90\x80\x80"};
 
 static void text_that_is_not_utf8_is_refused_and_binary_is_not_looked_at(void **state) {
     (void)state;
@@ -217,9 +219,9 @@ static void unknown_kinds_and_codes_are_refused(void **state) {
     static const struct {
         uint16_t code;
         bool is_good;
-    } codes[] = {{0, 0},    {999, 0},  {1000, 1}, {1001, 1}, {1003, 1}, {1004, 0}, {1005, 0}, {1006, 0},
-                 {1007, 1}, {1011, 1}, {1014, 1}, {1015, 0}, {1016, 0}, {2999, 0}, {3000, 1}, {4000, 1},
-                 {4999, 1}, {5000, 0}, {65535, 0}};
+    } codes[] = {{0, 0},    {999, 0},  {1000, 1}, {1001, 1}, {1003, 1}, {1004, 0}, {1005, 0},
+                 {1006, 0}, {1007, 1}, {1011, 1}, {1014, 1}, {1015, 0}, {1016, 0}, {2999, 0},
+                 {3000, 1}, {4000, 1}, {4999, 1}, {5000, 0}, {65535, 0}};
 
     assert_int_equal(ASK(&rig, ann, room_broadcast, S, 1, 2, S, 0), RAMP_ARGS);
     assert_int_equal(ASK(&rig, ann, room_broadcast, S, 1, -1, S, 0), RAMP_ARGS);
@@ -302,8 +304,9 @@ static void a_broadcast_reaches_all_but_those_excepted(void **state) {
     DO(&program, room_broadcast, S, 0, 0, S + 4, 1);
     DO(&program, room_broadcast, S, 0, 0, S, 0);
     rig_do(ann, &program);
-    rig_expect(&rig, "open\njoin ann\njoin bob\njoin cat\nmessage ann; broadcast ann,bob \"\"; "
-                     "broadcast bob \"\"; broadcast ann,bob,cat \"\"; broadcast ann,bob,cat \"\"\n");
+    rig_expect(&rig,
+               "open\njoin ann\njoin bob\njoin cat\nmessage ann; broadcast ann,bob \"\"; "
+               "broadcast bob \"\"; broadcast ann,bob,cat \"\"; broadcast ann,bob,cat \"\"\n");
 }
 
 static void exceptions_may_be_many_but_cost_little(void **state) {
@@ -343,7 +346,8 @@ static void a_handle_is_the_lowest_free_slot_and_a_generation(void **state) {
 
     rig_join(&rig, "cat");
     assert_int_equal(ASK(&rig, ann, room_conns, S, 12), 3);
-    for (uint32_t i = 0; i < 3; i++) assert_int_equal(ASK(&rig, ann, conn_send, HANDLE(i), S, 0, 0), 0);
+    for (uint32_t i = 0; i < 3; i++)
+        assert_int_equal(ASK(&rig, ann, conn_send, HANDLE(i), S, 0, 0), 0);
     assert_int_equal(ASK(&rig, ann, conn_send, HANDLE(3), S, 0, 0), RAMP_GONE);
     ramp_leave(bob, 1000, NULL);
     rig_run(&rig);
@@ -353,7 +357,8 @@ static void a_handle_is_the_lowest_free_slot_and_a_generation(void **state) {
     assert_int_equal(ASK(&rig, ann, room_conns, S, 12), 2);
 
     rig_join(&rig, "dan");
-    assert_int_equal(ASK(&rig, ann, conn_send, HANDLE(1), S, 0, 0), RAMP_GONE); /* his slot, not his handle */
+    assert_int_equal(ASK(&rig, ann, conn_send, HANDLE(1), S, 0, 0),
+                     RAMP_GONE); /* his slot, not his handle */
     assert_int_equal(ASK(&rig, ann, conn_send, 0x200001, S, 0, 0), 0);
     assert_int_equal(ASK(&rig, ann, conn_send, 0x300001, S, 0, 0), RAMP_GONE);
     assert_int_equal(ASK(&rig, ann, conn_send, 0, S, 0, 0), RAMP_GONE);
@@ -409,17 +414,17 @@ static void a_result_is_cut_to_its_buffer_and_can_be_read_whole(void **state) {
     rig_run(&rig);
     rig_forget(&rig);
     DO(&program, fill, S, '.', 64);
-    DO(&program, conn_info, HANDLE(1), 0, S, 0, S, 4);    /* 0: 13 */
-    DO(&program, room_broadcast, S, 8, 0, 0, 0);          /* does not disturb it */
+    DO(&program, conn_info, HANDLE(1), 0, S, 0, S, 4); /* 0: 13 */
+    DO(&program, room_broadcast, S, 8, 0, 0, 0);       /* does not disturb it */
     DO(&program, log, 1, S, 4);
     DO(&program, time_ms, 0);
     DO(&program, event_read, 0, S + 60, 1);
-    DO(&program, result_read, 2, S, 64);                  /* 4: 11 */
+    DO(&program, result_read, 2, S, 64); /* 4: 11 */
     DO(&program, room_broadcast, S, 16, 0, 0, 0);
-    DO(&program, result_read, 13, S, 64);                 /* 6: at the end */
-    DO(&program, result_read, -1, S, 64);                 /* 7 */
-    DO(&program, result_read, 12, S, 0);                  /* 8: asked for nothing */
-    DO(&program, result_read, 12, S, 64);                 /* 9 */
+    DO(&program, result_read, 13, S, 64); /* 6: at the end */
+    DO(&program, result_read, -1, S, 64); /* 7 */
+    DO(&program, result_read, 12, S, 0);  /* 8: asked for nothing */
+    DO(&program, result_read, 12, S, 64); /* 9 */
     rig_do(ann, &program);
     DO(&program, tell, 0);
     rig_expect(&rig, "message ann; broadcast ann,a-longer-name \"a-lo....\"; "
@@ -514,7 +519,8 @@ static void a_payload_that_fits_lies_in_the_inbox_and_a_longer_one_is_pulled(voi
     memcpy(message + INTERP_INBOX - 16 - 4, "mark", 4);
     rig_send(ann, message, INTERP_INBOX - 16);
     rig_run(&rig);
-    assert_memory_equal(rig.told, ((uint32_t[]){RAMP_CALL_MESSAGE, HANDLE(0), INTERP_INBOX - 16, 1}), 16);
+    assert_memory_equal(rig.told,
+                        ((uint32_t[]){RAMP_CALL_MESSAGE, HANDLE(0), INTERP_INBOX - 16, 1}), 16);
     /* One more: flags 3, BINARY and PULL. The mark is still there, the head is new. */
     program.size = 0;
     DO(&program, load32, AT_INBOX + 12);
@@ -586,8 +592,10 @@ static void room_info_tells_id_service_and_version(void **state) {
         DO(&program, room_broadcast, S, field < 2 ? 1 : 64, 0, 0, 0);
     }
     rig_do(ann, &program);
-    rig_expect(&rig, "open\njoin ann\nmessage ann; broadcast ann \"r\"; broadcast ann \"s\"; broadcast ann "
-                     "\"0100000000000000000000000000000000000000000000000000000000000000\"\n");
+    rig_expect(
+        &rig,
+        "open\njoin ann\nmessage ann; broadcast ann \"r\"; broadcast ann \"s\"; broadcast ann "
+        "\"0100000000000000000000000000000000000000000000000000000000000000\"\n");
     assert_int_equal(ASK(&rig, ann, room_info, 0, S, 80), 1);
     assert_int_equal(ASK(&rig, ann, room_info, 2, S, 1), 64);
     assert_int_equal(ASK(&rig, ann, room_info, 3, S, 1), RAMP_ARGS);
@@ -623,24 +631,12 @@ static void conn_info_tells_what_the_embedder_told(void **state) {
         int field;
         const char *name, *value; /* NULL: not found */
     } cases[] = {
-        {0, "", "ann"},
-        {1, "a", "1"},
-        {1, "b c", "x y/z"},
-        {1, "empty", ""},
-        {1, "flag", ""},
-        {1, "bad", NULL},   /* %FF is no UTF-8 */
-        {1, "half", "%4"},  /* broken escapes stay */
-        {1, "none", NULL},
-        {1, "", NULL},
-        {2, "cookie", "k=v; w"},
-        {2, "x-empty", ""},
-        {2, "x", NULL},
-        {2, "Cookie", NULL},
-        {2, "", NULL},
-        {3, "", "user-7"},
-        {4, "", "192.0.2.1"},
-        {5, "role", "admin"},
-        {5, "sub", NULL},
+        {0, "", "ann"},       {1, "a", "1"},        {1, "b c", "x y/z"},     {1, "empty", ""},
+        {1, "flag", ""},      {1, "bad", NULL}, /* %FF is no UTF-8 */
+        {1, "half", "%4"},                      /* broken escapes stay */
+        {1, "none", NULL},    {1, "", NULL},        {2, "cookie", "k=v; w"}, {2, "x-empty", ""},
+        {2, "x", NULL},       {2, "Cookie", NULL},  {2, "", NULL},           {3, "", "user-7"},
+        {4, "", "192.0.2.1"}, {5, "role", "admin"}, {5, "sub", NULL},
     };
     static const char query[] = "a=1&a=2&b+c=x%20y%2fz&empty=&flag&bad=%FF&half=%4&&=nothing";
     static const char headers[] = "cookie: k=v; w\nx-empty:\nx-last:  z";
@@ -663,7 +659,8 @@ static void conn_info_tells_what_the_embedder_told(void **state) {
         int64_t size = cases[i].value ? (int64_t)strlen(cases[i].value) : RAMP_NOT_FOUND;
         if (cases[i].field == 1 && !*cases[i].name) size = 7; /* "=nothing" has an empty name */
         program_poke(&program, S, cases[i].name, strlen(cases[i].name));
-        DO(&program, conn_info, HANDLE(0), cases[i].field, S, (int64_t)strlen(cases[i].name), S + 256, 64);
+        DO(&program, conn_info, HANDLE(0), cases[i].field, S, (int64_t)strlen(cases[i].name),
+           S + 256, 64);
         DO(&program, load64, S + 256);
         if (rig_ask(&rig, ann, &program) != size)
             fail_msg("field %d, %s: %d", cases[i].field, cases[i].name, (int)rig.told[0]);
@@ -672,7 +669,8 @@ static void conn_info_tells_what_the_embedder_told(void **state) {
     }
     assert_int_equal(ASK(&rig, ann, conn_info, HANDLE(0), 6, S, 0, S, 8), RAMP_ARGS);
     assert_int_equal(ASK(&rig, ann, conn_info, HANDLE(0), -1, S, 0, S, 8), RAMP_ARGS);
-    assert_int_equal(ASK(&rig, ann, conn_info, 0, 0, S, 0, S, 8), RAMP_GONE); /* no requester here */
+    assert_int_equal(ASK(&rig, ann, conn_info, 0, 0, S, 0, S, 8),
+                     RAMP_GONE); /* no requester here */
     rig_join(&rig, "bob");
     assert_int_equal(ASK(&rig, ann, conn_info, HANDLE(1), 3, S, 0, S, 8), RAMP_NOT_FOUND);
 }
@@ -680,7 +678,9 @@ static void conn_info_tells_what_the_embedder_told(void **state) {
 static void env_get_tells_values_of_the_services_environment(void **state) {
     static const struct {
         const char *name, *value;
-    } cases[] = {{"A", "1"}, {"URL", "http://x/?a=b"}, {"EMPTY", ""}, {"A=", NULL}, {"", NULL}, {"B", NULL},
+    } cases[] = {{"A", "1"},    {"URL", "http://x/?a=b"},
+                 {"EMPTY", ""}, {"A=", NULL},
+                 {"", NULL},    {"B", NULL},
                  {"LAST", "z"}};
     (void)state;
     snprintf(rig_service(&rig, "s")->env, sizeof(rig.services[0].env),
@@ -739,7 +739,8 @@ static void before_on_open_only_log_panic_time_and_random_work(void **state) {
         rig_run(&rig);
         rig_forget(&rig);
         rig_join_at(&rig, "early", "r2", "bob");
-        snprintf(expected, sizeof(expected), "%searly/r2: join bob FAILED NOT_OPEN\n", cases[i].open);
+        snprintf(expected, sizeof(expected), "%searly/r2: join bob FAILED NOT_OPEN\n",
+                 cases[i].open);
         rig_expect(&rig, expected);
     }
 }
@@ -786,9 +787,10 @@ static void a_log_line_tells_its_call_and_is_kept_when_the_call_fails(void **sta
     rig_forget(&rig);
     rig_fails(&rig, ann, &program);
     *strstr(rig.log, " at function") = '\0';
-    assert_string_equal(rig.log, "0 message ann: \n1 message ann: s\n2 message ann: so\n3 message ann: so \n"
-                                 "3 message ann: so i\n"
-                                 "ramp 3  : message failed: unreachable code reached");
+    assert_string_equal(rig.log,
+                        "0 message ann: \n1 message ann: s\n2 message ann: so\n3 message ann: so \n"
+                        "3 message ann: so i\n"
+                        "ramp 3  : message failed: unreachable code reached");
 }
 
 static void what_a_module_logs_is_text_and_cut_between_characters(void **state) {
@@ -868,8 +870,8 @@ static void a_panic_splits_into_message_and_place(void **state) {
         assert_string_equal(rig.failed_message, cases[i].message);
         if (cases[i].where[0]) assert_string_equal(rig.failed_where, cases[i].where);
         else assert_non_null(strstr(rig.failed_where, "function")); /* from the stack */
-        snprintf(expected, sizeof(expected), "ramp 3  : message failed: %s at %s\n", cases[i].message,
-                 rig.failed_where);
+        snprintf(expected, sizeof(expected), "ramp 3  : message failed: %s at %s\n",
+                 cases[i].message, rig.failed_where);
         assert_string_equal(rig.log, expected);
     }
 }

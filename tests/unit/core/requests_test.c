@@ -25,7 +25,8 @@ static void a_request_is_laid_out_as_counted_parts_and_a_body(void **state) {
                                        &error),
                      RAMP_OK);
     rig_expect(&rig, "open\nrequest; broadcast nobody 0x0300000050555406000000"
-                     "2f613f623d3105000000783a20790a0000; broadcast nobody 0x060000001c0000000000000000000000\n");
+                     "2f613f623d3105000000783a20790a0000; broadcast nobody "
+                     "0x060000001c0000000000000000000000\n");
 }
 
 static void a_response_is_the_last_one_that_was_given(void **state) {
@@ -37,8 +38,11 @@ static void a_response_is_the_last_one_that_was_given(void **state) {
     DO(&program, http_respond, 404, S, 25, S + 25, 4);
     DO(&program, tell, 0);
     assert_int_equal(rig_request(&rig, "r", &program), RAMP_OK);
-    rig_expect(&rig, "open\nrequest; respond 404 0x636f6e74656e742d747970653a20746578742f706c61696e0a \"body\"; "
-                     "timer_set 1 1000 0; broadcast nobody 0x000000000000000000000000000000000000000000000000\n");
+    rig_expect(
+        &rig,
+        "open\nrequest; respond 404 0x636f6e74656e742d747970653a20746578742f706c61696e0a \"body\"; "
+        "timer_set 1 1000 0; broadcast nobody "
+        "0x000000000000000000000000000000000000000000000000\n");
 }
 
 static void a_refused_response_leaves_the_one_before(void **state) {
@@ -70,7 +74,8 @@ static void respond_is_denied_outside_of_a_request(void **state) {
     (void)state;
     DO(&respond, http_respond, 200, S, 0, S, 0);
     DO(&respond, tell, 0);
-    for (int kind = RAMP_CALL_JOIN; kind <= RAMP_CALL_CLOSE; kind++) program_install(&setup, (ramp_call_kind)kind, &respond);
+    for (int kind = RAMP_CALL_JOIN; kind <= RAMP_CALL_CLOSE; kind++)
+        program_install(&setup, (ramp_call_kind)kind, &respond);
     DO(&setup, http_respond, 200, S, 0, S, 0);
     DO(&setup, timer_set, 1, 10, 0);
     DO(&setup, tell, 0);
@@ -141,12 +146,14 @@ static void headers_are_checked(void **state) {
     (void)state;
     rig.silent = true;
     for (size_t i = 0; i < COUNT(cases); i++)
-        if (respond_with(200, cases[i].lines, strlen(cases[i].lines)) != (cases[i].is_good ? RAMP_OK : RAMP_ARGS))
+        if (respond_with(200, cases[i].lines, strlen(cases[i].lines)) !=
+            (cases[i].is_good ? RAMP_OK : RAMP_ARGS))
             fail_msg("%s", cases[i].lines);
     assert_int_equal(respond_with(200, "a: \0b", 5), RAMP_ARGS);
     for (uint32_t status = 0; status < 700; status++)
         if (status < 5 || (status > 95 && status < 105) || status > 195)
-            assert_int_equal(respond_with(status, "", 0), status >= 200 && status < 600 ? RAMP_OK : RAMP_ARGS);
+            assert_int_equal(respond_with(status, "", 0),
+                             status >= 200 && status < 600 ? RAMP_OK : RAMP_ARGS);
     assert_int_equal(respond_with(65536 + 200, "", 0), RAMP_ARGS);
 }
 
@@ -204,8 +211,10 @@ static void conn_info_0_describes_the_requester(void **state) {
 
 static void a_body_may_have_one_mebibyte(void **state) {
     static uint8_t body[LIMIT_BODY_SIZE + 1];
-    ramp_request request = {
-        .size = sizeof(request), .method = {"POST", 4}, .path = {"/", 1}, .body = {body, LIMIT_BODY_SIZE}};
+    ramp_request request = {.size = sizeof(request),
+                            .method = {"POST", 4},
+                            .path = {"/", 1},
+                            .body = {body, LIMIT_BODY_SIZE}};
     ramp_error error;
     ramp_host_stats stats = {.size = sizeof(stats)};
     (void)state;
@@ -222,7 +231,8 @@ static void a_request_carries_its_tag_and_no_connection(void **state) {
     int tag = 0;
     (void)state;
     assert_int_equal(ramp_http_request(rig.host, "s", "r",
-                                       &(ramp_request){.size = sizeof(ramp_request), .tag = &tag}, &error),
+                                       &(ramp_request){.size = sizeof(ramp_request), .tag = &tag},
+                                       &error),
                      RAMP_OK);
     rig_expect(&rig, "open\nrequest\n");
     assert_ptr_equal(rig.last_tag, &tag);

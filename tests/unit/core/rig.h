@@ -34,8 +34,8 @@
 #ifndef RIG_FAIL
 #define RIG_FAIL(...) (fprintf(stderr, __VA_ARGS__), fprintf(stderr, "\n"), abort())
 #endif
-#define RIG_MAYBE __attribute__((unused)) static
-#define RIG_MS UINT64_C(1000000)
+#define RIG_MAYBE    __attribute__((unused)) static
+#define RIG_MS       UINT64_C(1000000)
 #define RIG_EPOCH_MS INT64_C(1700000000000) /* wall clock when the monotonic one is 0 */
 
 enum {
@@ -154,12 +154,12 @@ struct rig {
     uint64_t cpu_ns;      /* the fake CPU time of this thread */
     uint64_t cpu_read_ns; /* it moves so much at each reading; 0: the host is not given one */
     uint64_t random_state;
-    bool tick_on_random;  /* random() takes 5 ms and ticks */
+    bool tick_on_random; /* random() takes 5 ms and ticks */
     struct rig_service services[RIG_SERVICES_MAX];
     size_t service_count;
     char transcript[RIG_TRANSCRIPT_SIZE];
     size_t transcript_size;
-    bool silent;          /* no transcript */
+    bool silent; /* no transcript */
     char log[1 << 16];
     size_t log_size;
     int64_t told[RIG_TOLD_MAX]; /* the last binary broadcast, as numbers */
@@ -181,7 +181,8 @@ struct rig {
     void *data; /* the test's */
 };
 
-RIG_MAYBE void rig_say(struct rig *rig, const char *format, ...) __attribute__((format(printf, 2, 3)));
+RIG_MAYBE void rig_say(struct rig *rig, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 RIG_MAYBE void rig_say(struct rig *rig, const char *format, ...) {
     size_t left = sizeof(rig->transcript) - rig->transcript_size;
     va_list arguments;
@@ -229,7 +230,8 @@ static void rig_random(void *context, void *bytes, size_t size) {
         rig->now_ns += 5 * RIG_MS;
         ramp_host_tick(rig->host);
     }
-    for (size_t i = 0; i < size; i++) ((uint8_t *)bytes)[i] = (uint8_t)rig_random_next(&rig->random_state);
+    for (size_t i = 0; i < size; i++)
+        ((uint8_t *)bytes)[i] = (uint8_t)rig_random_next(&rig->random_state);
 }
 
 RIG_MAYBE struct rig_service *rig_service(struct rig *rig, const char *name) {
@@ -317,7 +319,8 @@ static void rig_say_event(struct rig *rig, const ramp_event *event) {
         rig_say_bytes(rig, event->payload);
         break;
     case RAMP_EVENT_TIMER_SET:
-        rig_say(rig, " %d %" PRId64 " %" PRId64, event->timer_id, event->delay_ms, event->period_ms);
+        rig_say(rig, " %d %" PRId64 " %" PRId64, event->timer_id, event->delay_ms,
+                event->period_ms);
         break;
     case RAMP_EVENT_TIMER_CLEAR: rig_say(rig, " %d", event->timer_id); break;
     case RAMP_EVENT_RESPOND:
@@ -346,7 +349,8 @@ static void rig_done(void *context, const ramp_outcome *outcome) {
     for (size_t i = 0; i < outcome->event_count; i++) {
         const ramp_event *event = &outcome->events[i];
         if (event->type != RAMP_EVENT_BROADCAST || !event->binary) continue;
-        rig->told_size = event->payload.size < sizeof(rig->told) ? event->payload.size : sizeof(rig->told);
+        rig->told_size =
+            event->payload.size < sizeof(rig->told) ? event->payload.size : sizeof(rig->told);
         memcpy(rig->told, event->payload.data, rig->told_size);
     }
     if (rig->on_done) rig->on_done(rig, outcome);
@@ -361,7 +365,8 @@ static void rig_done(void *context, const ramp_outcome *outcome) {
     rig_say(rig, "\n");
 }
 
-static void rig_closed(void *context, ramp_connection *connection, uint16_t code, const char *reason) {
+static void rig_closed(void *context, ramp_connection *connection, uint16_t code,
+                       const char *reason) {
     struct rig *rig = context;
 
     (void)reason;
@@ -380,21 +385,23 @@ static void rig_ready(void *context, ramp_connection *connection) {
 static void rig_logged(void *context, const ramp_log_line *line) {
     struct rig *rig = context;
     size_t left = sizeof(rig->log) - rig->log_size;
-    int size = snprintf(rig->log + rig->log_size, left, "%s%d %s %s: %.*s\n", line->by_module ? "" : "ramp ",
-                        line->level, line->call, line->connection, (int)line->text.size,
-                        (const char *)line->text.data);
+    int size = snprintf(rig->log + rig->log_size, left, "%s%d %s %s: %.*s\n",
+                        line->by_module ? "" : "ramp ", line->level, line->call, line->connection,
+                        (int)line->text.size, (const char *)line->text.data);
     if (size > 0 && (size_t)size < left) rig->log_size += (size_t)size;
 }
 
 /* ---- life ------------------------------------------------------------------------------------ */
 
-RIG_MAYBE ramp_status rig_try_open(struct rig *rig, const ramp_host_options *wish, ramp_error *reterr) {
+RIG_MAYBE ramp_status rig_try_open(struct rig *rig, const ramp_host_options *wish,
+                                   ramp_error *reterr) {
     ramp_host_options options = wish ? *wish : (ramp_host_options){0};
 
     rig->live_before = mem_live_count();
     rig->now_ns = 1000 * RIG_MS;
     rig->random_state = 1;
-    rig->store = (ramp_store){.size = sizeof(ramp_store), .context = rig, .load = rig_load, .cancel = rig_cancel};
+    rig->store = (ramp_store){
+        .size = sizeof(ramp_store), .context = rig, .load = rig_load, .cancel = rig_cancel};
     options.size = sizeof(options);
     options.context = rig;
     options.monotonic_ns = rig_monotonic_ns;
@@ -491,12 +498,12 @@ RIG_MAYBE void rig_expect_at(struct rig *rig, const char *text, const char *file
 
 /* ---- what happens ---------------------------------------------------------------------------- */
 
-RIG_MAYBE ramp_status rig_try_join(struct rig *rig, const char *service, const char *room, const char *id,
-                                   ramp_connection **ret_connection) {
+RIG_MAYBE ramp_status rig_try_join(struct rig *rig, const char *service, const char *room,
+                                   const char *id, ramp_connection **ret_connection) {
     ramp_error error;
     return ramp_join(rig->host, service, room,
-                     &(ramp_join_options){.size = sizeof(ramp_join_options), .id = id}, ret_connection,
-                     &error);
+                     &(ramp_join_options){.size = sizeof(ramp_join_options), .id = id},
+                     ret_connection, &error);
 }
 
 RIG_MAYBE ramp_connection *rig_join_at(struct rig *rig, const char *service, const char *room,
@@ -521,19 +528,66 @@ RIG_MAYBE void rig_send(ramp_connection *connection, const void *bytes, size_t s
 /* ---- programs for interp.wat ----------------------------------------------------------------- */
 
 enum rig_op {
-    OP_nothing, OP_room_broadcast, OP_conn_send, OP_conn_close, OP_kv_set, OP_kv_del, OP_kv_sync, OP_db_set,
-    OP_db_del, OP_timer_set, OP_timer_clear, OP_alarm_set, OP_http_respond, OP_state_save, OP_room_info,
-    OP_room_conns, OP_conn_info, OP_env_get, OP_event_read, OP_result_read, OP_time_ms, OP_random, OP_log,
-    OP_panic, OP_kv_get, OP_db_get, OP_db_list, OP_http_fetch,
+    OP_nothing,
+    OP_room_broadcast,
+    OP_conn_send,
+    OP_conn_close,
+    OP_kv_set,
+    OP_kv_del,
+    OP_kv_sync,
+    OP_db_set,
+    OP_db_del,
+    OP_timer_set,
+    OP_timer_clear,
+    OP_alarm_set,
+    OP_http_respond,
+    OP_state_save,
+    OP_room_info,
+    OP_room_conns,
+    OP_conn_info,
+    OP_env_get,
+    OP_event_read,
+    OP_result_read,
+    OP_time_ms,
+    OP_random,
+    OP_log,
+    OP_panic,
+    OP_kv_get,
+    OP_db_get,
+    OP_db_list,
+    OP_http_fetch,
     OP_imports_end,
-    OP_trap = 32, OP_loop, OP_spin, OP_grow, OP_fill, OP_poke, OP_repeat, OP_install, OP_hash, OP_load32,
-    OP_load64, OP_store64, OP_add64, OP_size, OP_recurse, OP_payload, OP_tell, OP_head
+    OP_trap = 32,
+    OP_loop,
+    OP_spin,
+    OP_grow,
+    OP_fill,
+    OP_poke,
+    OP_repeat,
+    OP_install,
+    OP_hash,
+    OP_load32,
+    OP_load64,
+    OP_store64,
+    OP_add64,
+    OP_size,
+    OP_recurse,
+    OP_payload,
+    OP_tell,
+    OP_head
 };
 
 /* Addresses in interp.wat. */
 enum {
-    AT_KIND = 12, AT_ARGUMENTS = 16, AT_INBOX = 0x2000, AT_PAYLOAD = 0x2010, AT_RESULTS = 0x6000,
-    AT_SCRATCH = 0xE000, AT_PAGE = 0x10000, INTERP_SIZE = 0x20000, INTERP_INBOX = 0x4000
+    AT_KIND = 12,
+    AT_ARGUMENTS = 16,
+    AT_INBOX = 0x2000,
+    AT_PAYLOAD = 0x2010,
+    AT_RESULTS = 0x6000,
+    AT_SCRATCH = 0xE000,
+    AT_PAGE = 0x10000,
+    INTERP_SIZE = 0x20000,
+    INTERP_INBOX = 0x4000
 };
 /* Handles of the first connection in each slot. */
 #define HANDLE(slot) (0x100000 | (slot))
@@ -549,7 +603,8 @@ RIG_MAYBE void program_bytes(struct program *program, const void *bytes, size_t 
     program->size += size;
 }
 
-RIG_MAYBE void program_op(struct program *program, enum rig_op op, const int64_t *arguments, size_t count) {
+RIG_MAYBE void program_op(struct program *program, enum rig_op op, const int64_t *arguments,
+                          size_t count) {
     const uint8_t head[2] = {(uint8_t)op, (uint8_t)count};
     program_bytes(program, head, 2);
     program_bytes(program, arguments, count * sizeof(*arguments));
@@ -560,13 +615,15 @@ RIG_MAYBE void program_op(struct program *program, enum rig_op op, const int64_t
                sizeof((const int64_t[]){__VA_ARGS__}) / sizeof(int64_t))
 
 /* Puts text at an address. */
-RIG_MAYBE void program_poke(struct program *program, uint32_t address, const void *bytes, size_t size) {
+RIG_MAYBE void program_poke(struct program *program, uint32_t address, const void *bytes,
+                            size_t size) {
     DO(program, poke, address, (int64_t)size);
     program_bytes(program, bytes, size);
 }
 
 /* What a handler of interp.wat shall do from now on, before the payload's own program. */
-RIG_MAYBE void program_install(struct program *program, ramp_call_kind kind, const struct program *what) {
+RIG_MAYBE void program_install(struct program *program, ramp_call_kind kind,
+                               const struct program *what) {
     DO(program, install, kind, (int64_t)what->size);
     program_bytes(program, what->bytes, what->size);
 }
@@ -583,12 +640,15 @@ RIG_MAYBE void rig_do(ramp_connection *connection, const struct program *program
 /* Runs when an instance of the service opens. */
 RIG_MAYBE void rig_setup(struct rig_service *service, const struct program *program) {
     size_t at = strlen(service->env);
-    at += (size_t)snprintf(service->env + at, sizeof(service->env) - at, "%ssetup=", at ? "\n" : "");
+    at +=
+        (size_t)snprintf(service->env + at, sizeof(service->env) - at, "%ssetup=", at ? "\n" : "");
     for (size_t i = 0; i < program->size; i++)
-        at += (size_t)snprintf(service->env + at, sizeof(service->env) - at, "%02x", program->bytes[i]);
+        at += (size_t)snprintf(service->env + at, sizeof(service->env) - at, "%02x",
+                               program->bytes[i]);
 }
 
-RIG_MAYBE ramp_status rig_request(struct rig *rig, const char *room, const struct program *program) {
+RIG_MAYBE ramp_status rig_request(struct rig *rig, const char *room,
+                                  const struct program *program) {
     ramp_error error;
     return ramp_http_request(rig->host, "s", room,
                              &(ramp_request){.size = sizeof(ramp_request),
@@ -608,7 +668,8 @@ RIG_MAYBE int64_t rig_ask_at(struct rig *rig, ramp_connection *connection, struc
     rig_do(connection, program);
     rig_run(rig);
     if (rig->failed_status)
-        RIG_FAIL("%s:%d: %s: %s", file, line, ramp_status_name(rig->failed_status), rig->failed_message);
+        RIG_FAIL("%s:%d: %s: %s", file, line, ramp_status_name(rig->failed_status),
+                 rig->failed_message);
     rig->transcript_size = 0;
     return rig->told[0];
 }
@@ -627,7 +688,8 @@ RIG_MAYBE int64_t rig_ask_one(struct rig *rig, ramp_connection *connection, enum
 }
 
 /* Runs the program, which must fail, and says how. */
-RIG_MAYBE ramp_status rig_fails(struct rig *rig, ramp_connection *connection, const struct program *program) {
+RIG_MAYBE ramp_status rig_fails(struct rig *rig, ramp_connection *connection,
+                                const struct program *program) {
     rig->failed_status = RAMP_OK;
     rig_do(connection, program);
     rig_run(rig);

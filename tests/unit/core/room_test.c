@@ -106,7 +106,8 @@ static void an_id_that_joins_again_replaces_and_the_old_leave_runs_first(void **
     assert_ptr_not_equal(again, ann);
     assert_ptr_equal(ramp_connection_find(rig.host, "s", "r", "ann"), again);
     /* leave: the old handle, 4409; join: the same slot in its second generation */
-    rig_expect(&rig, "closed ann 4409\nmessage ann\nleave ann; broadcast bob 0x03000000000010003911000000000000\n"
+    rig_expect(&rig, "closed ann 4409\nmessage ann\nleave ann; broadcast bob "
+                     "0x03000000000010003911000000000000\n"
                      "join ann; broadcast ann,bob 0x01000000000020000000000000000000\n");
     assert_int_equal(stats_now().connections, 2);
 }
@@ -245,6 +246,53 @@ static void a_trap_in_on_leave_still_is_the_leave(void **state) {
     assert_int_equal(stats_now().connections, 1);
 }
 
+/* A leave cannot fail, whatever the memory says. */
+static void a_leave_needs_no_memory(void **state) {
+    (void)state;
+    ramp_connection *ann = rig_join(&rig, "ann");
+    rig_run(&rig);
+    rig_forget(&rig);
+    rig_join_at(&rig, "s", "other", "bob"); /* has the only chunk of the stock */
+    mem_fail_after(0);
+    ramp_leave(ann, 1006, NULL);
+    mem_fail_after(-1);
+    ramp_leave(rig_join(&rig, "cat"), 1006, NULL);
+    rig_expect(&rig,
+               "leave ann\njoin cat FAILED GONE\nleave cat\ns/other: open\ns/other: join bob\n");
+    /* Nor does the end of a host whose rooms have such a leave queued. */
+    ann = rig_join(&rig, "ann");
+    rig_run(&rig);
+    rig_join_at(&rig, "s", "third", "bob");
+    mem_fail_after(0);
+    ramp_leave(ann, 1006, NULL);
+    mem_fail_after(-1);
+}
+
+/* A join without memory has not happened: who is there stays, also under the same id. */
+static void a_join_without_memory_changes_nothing(void **state) {
+    ramp_connection *connection;
+    bool joined = false;
+    (void)state;
+    ramp_connection *ann = rig_join(&rig, "ann");
+    rig_run(&rig);
+    rig_forget(&rig);
+    for (long n = 0; !joined; n++) {
+        rig_join_at(&rig, "s", "other",
+                    "bob"); /* has the stock's chunk: replaces itself each time */
+        mem_fail_after(n);
+        joined = rig_try_join(&rig, "s", "r", "ann", &connection) == RAMP_OK;
+        mem_fail_after(-1);
+        assert_ptr_equal(ramp_connection_find(rig.host, "s", "r", "ann"),
+                         joined ? connection : ann);
+        rig_run(&rig);
+        rig.transcript[rig.transcript_size] = '\0';
+        assert_int_equal(strstr(rig.transcript, "\nclosed ann 4409\n") != NULL, joined);
+        assert_int_equal(strstr(rig.transcript, "leave ann\njoin ann\n") != NULL, joined);
+        assert_int_equal(stats_now().connections, 2);
+        rig_forget(&rig);
+    }
+}
+
 static void ids_are_checked(void **state) {
     char long_id[140];
     ramp_connection *connection;
@@ -252,13 +300,14 @@ static void ids_are_checked(void **state) {
     static const struct {
         const char *id;
         bool of_room, of_connection;
-    } cases[] = {{"a", 1, 1},        {"", 0, 0},       {"a/b", 0, 1},        {"a b", 1, 1},
-                 {"\xC3\xA9", 1, 1}, {"\xC3", 0, 0},   {"a\nb", 0, 0},       {"\x7F", 0, 0},
-                 {"\xC2\x85", 0, 0}, {"\xC2\xA0", 1, 1}, {"%2F..", 1, 1},    {"a\x1F", 0, 0}};
+    } cases[] = {{"a", 1, 1},        {"", 0, 0},         {"a/b", 0, 1},   {"a b", 1, 1},
+                 {"\xC3\xA9", 1, 1}, {"\xC3", 0, 0},     {"a\nb", 0, 0},  {"\x7F", 0, 0},
+                 {"\xC2\x85", 0, 0}, {"\xC2\xA0", 1, 1}, {"%2F..", 1, 1}, {"a\x1F", 0, 0}};
     static const struct {
         const char *name;
         bool is_good;
-    } services[] = {{"s", 1}, {"s-1", 1}, {"-s", 0}, {"", 0}, {"S", 0}, {"s_", 0}, {"s/", 0}, {"\xC3\xA9", 0}};
+    } services[] = {{"s", 1}, {"s-1", 1}, {"-s", 0}, {"", 0},
+                    {"S", 0}, {"s_", 0},  {"s/", 0}, {"\xC3\xA9", 0}};
 
     for (size_t i = 0; i < COUNT(cases); i++) {
         assert_int_equal(rig_try_join(&rig, "s", cases[i].id, "ann", &connection),
@@ -299,7 +348,9 @@ static void if_on_open_fails_the_call_fails_and_members_are_closed_without_leave
     break_the_service();
     rig_expect(&rig, "deploy\n"); /* nothing is opened before somebody calls */
     rig_send(ann, "", 0);
-    rig_expect(&rig, "open FAILED TRAPPED\nmessage ann FAILED NOT_OPEN\nclosed bob 1011\nclosed ann 1011\n");
+    rig_expect(
+        &rig,
+        "open FAILED TRAPPED\nmessage ann FAILED NOT_OPEN\nclosed bob 1011\nclosed ann 1011\n");
     assert_int_equal(stats_now().connections, 0);
     assert_int_equal(stats_now().rooms, 0);
     rig_join(&rig, "ann");
@@ -320,7 +371,8 @@ static void a_leave_that_is_queued_when_members_are_closed_is_told(void **state)
     rig_do(bob, &program);
     ramp_leave(bob, 1000, NULL);
     assert_string_equal(ramp_connection_id(bob), "bob");
-    rig_expect(&rig, "deploy\nopen FAILED TRAPPED\nmessage ann FAILED NOT_OPEN\nclosed cat 1011\nclosed ann 1011\n"
+    rig_expect(&rig, "deploy\nopen FAILED TRAPPED\nmessage ann FAILED NOT_OPEN\nclosed cat "
+                     "1011\nclosed ann 1011\n"
                      "message bob FAILED GONE\nleave bob\n");
     assert_int_equal(stats_now().connections, 0);
 }
@@ -344,7 +396,8 @@ static void what_is_queued_behind_a_failed_open_tries_again(void **state) {
     rig_setup(rig_service(&rig, "s"), &trap);
     rig_join(&rig, "ann");
     rig_join(&rig, "bob");
-    rig_expect(&rig, "open FAILED TRAPPED\njoin ann FAILED NOT_OPEN\nopen FAILED TRAPPED\njoin bob FAILED NOT_OPEN\n");
+    rig_expect(&rig, "open FAILED TRAPPED\njoin ann FAILED NOT_OPEN\nopen FAILED TRAPPED\njoin bob "
+                     "FAILED NOT_OPEN\n");
 }
 
 static void open_opens_and_nothing_else(void **state) {
@@ -394,7 +447,8 @@ static void a_leave_has_a_reserved_place(void **state) {
     assert_null(strstr(rig.transcript, "ready")); /* she is not there any more */
 }
 
-static void a_connection_may_queue_256_kibibytes_but_an_empty_queue_takes_any_message(void **state) {
+static void a_connection_may_queue_256_kibibytes_but_an_empty_queue_takes_any_message(
+    void **state) {
     static uint8_t big[LIMIT_MESSAGE_SIZE + 1];
     (void)state;
     ramp_connection *ann = rig_join(&rig, "ann");
@@ -583,8 +637,11 @@ static void a_call_that_comes_with_on_close_begins_a_new_life_with_reason_0(void
         rig_forget(&rig);
         rig.on_done = request_in_close;
         rig_pass(&rig, LIMIT_ROOM_IDLE_MS);
-        rig_expect(&rig, trap ? "close FAILED TRAPPED\nopen; broadcast nobody 0x00000000000000000000000000000000\nrequest\n"
-                              : "close\nopen; broadcast nobody 0x00000000000000000000000000000000\nrequest\n");
+        rig_expect(
+            &rig,
+            trap ? "close FAILED TRAPPED\nopen; broadcast nobody "
+                   "0x00000000000000000000000000000000\nrequest\n"
+                 : "close\nopen; broadcast nobody 0x00000000000000000000000000000000\nrequest\n");
     }
 }
 
@@ -611,8 +668,9 @@ static void a_host_holds_so_many_rooms_and_then_refuses(void **state) {
         snprintf(room, sizeof(room), "r%d", i);
         rig_join_at(&rig, "s", room, "ann");
     }
-    rig_expect(&rig, "s/r0: open\ns/r0: join ann\ns/r1: open\ns/r1: join ann\ns/r2: open\ns/r2: join ann\n"
-                     "s/r3: join ann FAILED UNAVAILABLE\ns/r4: join ann FAILED UNAVAILABLE\n");
+    rig_expect(
+        &rig, "s/r0: open\ns/r0: join ann\ns/r1: open\ns/r1: join ann\ns/r2: open\ns/r2: join ann\n"
+              "s/r3: join ann FAILED UNAVAILABLE\ns/r4: join ann FAILED UNAVAILABLE\n");
     assert_int_equal(stats_now().rooms, 3);
     ramp_leave(ramp_connection_find(rig.host, "s", "r1", "ann"), 1000, NULL);
     rig_pass(&rig, 1);
@@ -627,7 +685,8 @@ static void a_host_holds_so_many_rooms_and_then_refuses(void **state) {
 static void join_again(struct rig *it, const ramp_outcome *outcome) {
     if (outcome->call != RAMP_CALL_JOIN || outcome->state != RAMP_CALL_FAILED) return;
     it->on_done = NULL;
-    it->data = rig_join_at(it, outcome->service, outcome->room, ramp_connection_id(outcome->connection));
+    it->data =
+        rig_join_at(it, outcome->service, outcome->room, ramp_connection_id(outcome->connection));
 }
 
 static void a_failed_join_may_be_tried_again_from_on_done(void **state) {
@@ -638,7 +697,8 @@ static void a_failed_join_may_be_tried_again_from_on_done(void **state) {
     DO(&trap, trap, 0);
     rig_setup(rig_service(&rig, "s"), &trap);
     rig_join(&rig, "ann");
-    rig_expect(&rig, "open FAILED TRAPPED\njoin ann FAILED NOT_OPEN\nopen FAILED TRAPPED\njoin ann FAILED NOT_OPEN\n");
+    rig_expect(&rig, "open FAILED TRAPPED\njoin ann FAILED NOT_OPEN\nopen FAILED TRAPPED\njoin ann "
+                     "FAILED NOT_OPEN\n");
     assert_int_equal(stats_now().connections, 0);
 
     rig_service(&rig, "s")->env[0] = '\0';
@@ -678,7 +738,8 @@ static void a_connection_may_be_left_from_on_close(void **state) {
     rig_expect(&rig, "closed ann 4409\nleave ann\njoin ann\n");
     break_the_service();
     rig_send(ann, "", 0);
-    rig_expect(&rig, "deploy\nopen FAILED TRAPPED\nmessage ann FAILED NOT_OPEN\nclosed bob 1011\nclosed ann 1011\n");
+    rig_expect(&rig, "deploy\nopen FAILED TRAPPED\nmessage ann FAILED NOT_OPEN\nclosed bob "
+                     "1011\nclosed ann 1011\n");
     assert_int_equal(stats_now().connections, 0);
 }
 
@@ -700,7 +761,8 @@ static void an_id_may_join_again_from_on_close(void **state) {
 static void leave_all(struct rig *it, const ramp_outcome *outcome) {
     if (outcome->call == RAMP_CALL_MESSAGE)
         for (const char *id = "abc"; *id; id++) {
-            ramp_connection *connection = ramp_connection_find(it->host, "s", "r", (char[]){*id, 0});
+            ramp_connection *connection =
+                ramp_connection_find(it->host, "s", "r", (char[]){*id, 0});
             if (connection) ramp_leave(connection, 1000, NULL);
         }
 }
@@ -716,7 +778,8 @@ static void members_may_be_left_from_on_done(void **state) {
     rig_do(a, &hello);
     rig.on_done = leave_all;
     /* Her second message was queued before her leave. */
-    rig_expect(&rig, "open\njoin a\njoin b\njoin c\nmessage a; broadcast a,b,c \"x\"\nmessage a; broadcast a,b,c \"x\"\n"
+    rig_expect(&rig, "open\njoin a\njoin b\njoin c\nmessage a; broadcast a,b,c \"x\"\nmessage a; "
+                     "broadcast a,b,c \"x\"\n"
                      "leave a\nleave b\nleave c\n");
 }
 
@@ -744,7 +807,8 @@ static void a_broadcast_is_in_slot_order_and_slots_fill_from_below(void **state)
         }
         if (i % 50) continue;
         rig_run(&rig);
-        int64_t conns = ASK(&rig, ramp_connection_find(rig.host, "s", "r", "probe"), room_conns, S, 2048);
+        int64_t conns =
+            ASK(&rig, ramp_connection_find(rig.host, "s", "r", "probe"), room_conns, S, 2048);
         for (size_t k = 1; k < COUNT(is_in); k++) count += is_in[k];
         assert_int_equal(conns, count);
         struct program program = {.size = 0};
@@ -772,6 +836,8 @@ int main(void) {
         TEST(while_on_leave_runs_the_leaver_is_described_but_not_reached),
         TEST(a_failed_on_join_leaves_the_member_in),
         TEST(a_trap_in_on_leave_still_is_the_leave),
+        TEST(a_leave_needs_no_memory),
+        TEST(a_join_without_memory_changes_nothing),
         TEST(ids_are_checked),
         TEST(if_on_open_fails_the_call_fails_and_members_are_closed_without_leaves),
         TEST(a_leave_that_is_queued_when_members_are_closed_is_told),

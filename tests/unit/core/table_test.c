@@ -18,7 +18,8 @@ static void request_to(const char *service, const char *room) {
     ramp_error error;
     ramp_status status = ramp_http_request(
         rig.host, service, room,
-        &(ramp_request){.size = sizeof(ramp_request), .method = {"GET", 3}, .path = {"/", 1}}, &error);
+        &(ramp_request){.size = sizeof(ramp_request), .method = {"GET", 3}, .path = {"/", 1}},
+        &error);
     if (status) fail_msg("%s/%s: %s", service, room, error.message);
 }
 
@@ -70,7 +71,8 @@ static bool model_request(struct table_model *model, unsigned service) {
     } else if (at == model->count) {
         model->count++;
     }
-    memmove(&model->entries[at], &model->entries[at + 1], (model->count - at - 1) * sizeof(unsigned));
+    memmove(&model->entries[at], &model->entries[at + 1],
+            (model->count - at - 1) * sizeof(unsigned));
     model->entries[model->count - 1] = module;
     return true;
 }
@@ -93,12 +95,15 @@ static void check_table(const struct table_model *model, int step) {
     unsigned pinned = 0;
 
     ramp_host_modules(rig.host, see_module, &seen);
-    if (seen.count != model->count) fail_msg("step %d: %u entries instead of %u", step, seen.count, model->count);
+    if (seen.count != model->count)
+        fail_msg("step %d: %u entries instead of %u", step, seen.count, model->count);
     for (unsigned i = 0; i < seen.count; i++) {
         unsigned expected = model->entries[model->count - 1 - i];
         if (seen.entries[i] != expected)
-            fail_msg("step %d: entry %u is of module %u instead of %u", step, i, seen.entries[i], expected);
-        if (seen.pinned[i] != is_pinned(model, expected)) fail_msg("step %d: module %u pinned?", step, expected);
+            fail_msg("step %d: entry %u is of module %u instead of %u", step, i, seen.entries[i],
+                     expected);
+        if (seen.pinned[i] != is_pinned(model, expected))
+            fail_msg("step %d: module %u pinned?", step, expected);
         pinned += seen.pinned[i];
     }
     assert_int_equal(stats_now().modules_pinned, pinned);
@@ -115,7 +120,8 @@ static void the_table_keeps_what_was_requested_last_and_what_is_in_use(void **st
     for (unsigned i = 0; i < SERVICES; i++) add_numbered(i, "interp")->version = module_of(i) + 1;
     for (int step = 0; step < 6000; step++) {
         /* Some are asked for often. */
-        unsigned service = (unsigned)(rig_random_next(&random) % (rig_random_next(&random) % 2 ? 20 : SERVICES));
+        unsigned service =
+            (unsigned)(rig_random_next(&random) % (rig_random_next(&random) % 2 ? 20 : SERVICES));
         bool fits = true;
         ramp_connection *member = model.members[service];
         uint32_t failures = rig.failures;
@@ -209,7 +215,8 @@ static void bytes_are_bounded_too(void **state) {
     rig_open(&rig, NULL);
     size_t size = rig_module("interp", stats_now().dense)->artefact.size;
     rig_close(&rig);
-    rig_open(&rig, &(ramp_host_options){.modules_max = 10, .modules_bytes_max = 3 * size + size / 2});
+    rig_open(&rig,
+             &(ramp_host_options){.modules_max = 10, .modules_bytes_max = 3 * size + size / 2});
     for (unsigned i = 0; i < 6; i++) {
         add_numbered(i, "interp");
         request_to(numbered(i), "r");
@@ -236,7 +243,9 @@ static void two_services_with_the_same_module_share_its_entry(void **state) {
     rig_run(&rig);
     rig_join_at(&rig, "s1", "r", "bob");
     request_to("s2", "r");
-    rig_expect(&rig, "s0/r: open\ns0/r: join ann\ns1/r: open\ns1/r: join bob\ns2/r: open\ns2/r: request\n");
+    rig_expect(
+        &rig,
+        "s0/r: open\ns0/r: join ann\ns1/r: open\ns1/r: join bob\ns2/r: open\ns2/r: request\n");
     assert_int_equal(stats_now().modules, 1);
     ramp_leave(ann, 1000, NULL);
     rig_run(&rig);
@@ -273,11 +282,13 @@ static void one_load_serves_everybody_who_waits(void **state) {
     rig_expect(&rig, "");
     rig_pass(&rig, 1000);
     assert_int_equal(rig_service(&rig, "s")->loads, 1);
-    assert_true(ramp_host_deadline(rig.host) == rig.now_ns - 1000 * RIG_MS + LIMIT_LOAD_MS * RIG_MS);
+    assert_true(ramp_host_deadline(rig.host) ==
+                rig.now_ns - 1000 * RIG_MS + LIMIT_LOAD_MS * RIG_MS);
     rig_answer(&rig, "s");
     assert_true(ramp_host_deadline(rig.host) == 0); /* an answer waits: step at once */
-    rig_expect(&rig, "open\njoin ann\njoin bob\ns/r2: open\ns/r2: join cat\ns/r3: open\ns/r3: request\n"
-                     "s/r4: open\ns/r4: open\n");
+    rig_expect(&rig,
+               "open\njoin ann\njoin bob\ns/r2: open\ns/r2: join cat\ns/r3: open\ns/r3: request\n"
+               "s/r4: open\ns/r4: open\n");
     assert_int_equal(rig_service(&rig, "s")->loads, 1);
 }
 
@@ -354,7 +365,8 @@ static void a_host_that_goes_cancels_its_loads(void **state) {
 static void a_broken_artefact_is_a_failed_load(void **state) {
     (void)state;
     ramp_bytes artefact = rig_module("interp", stats_now().dense)->artefact;
-    const size_t cuts[] = {0, 1, 31, 32, 33, artefact.size / 2, artefact.size - 32, artefact.size - 1};
+    const size_t cuts[] = {
+        0, 1, 31, 32, 33, artefact.size / 2, artefact.size - 32, artefact.size - 1};
     rig_service(&rig, "s")->mode = RIG_HELD;
     for (size_t i = 0; i < COUNT(cuts); i++) {
         ramp_load_answer answer = {
@@ -375,13 +387,16 @@ static void a_module_may_be_answered_as_wasm_or_as_a_file(void **state) {
     const struct rig_module *module = rig_module("interp", stats_now().dense);
     int fd = mkstemp(path);
     FILE *file = fdopen(fd, "wb");
-    assert_int_equal(fwrite(module->artefact.data, 1, module->artefact.size, file), module->artefact.size);
+    assert_int_equal(fwrite(module->artefact.data, 1, module->artefact.size, file),
+                     module->artefact.size);
     fclose(file);
     const ramp_load_answer answers[] = {
         {.size = sizeof(ramp_load_answer), .wasm = module->wasm, .id = {{1}}},
         {.size = sizeof(ramp_load_answer), .artefact_path = path, .id = {{2}}},
         {.size = sizeof(ramp_load_answer), .artefact_path = "/nowhere/at/all", .id = {{3}}},
-        {.size = sizeof(ramp_load_answer), .artefact_path = TEST_MODULES "/interp.wasm", .id = {{4}}},
+        {.size = sizeof(ramp_load_answer),
+         .artefact_path = TEST_MODULES "/interp.wasm",
+         .id = {{4}}},
         {.size = sizeof(ramp_load_answer), .wasm = {"no wasm", 7}, .id = {{5}}},
     };
     const char *expected[] = {"s0/r: open\ns0/r: join ann\n", "s1/r: open\ns1/r: join ann\n",
@@ -470,8 +485,12 @@ static void an_eviction_that_comes_to_nothing_lets_another_entry_go(void **state
         rig_forget(&rig);
         rig.on_done = join_at_close;
         request_to("t", "r");
-        rig_expect(&rig, slots == 1 ? "s0/r: close\nt/r: request FAILED UNAVAILABLE\ns0/r: open\ns0/r: join late\n"
-                                    : "s0/r: close\ns0/r: open\ns0/r: join late\ns1/r: close\nt/r: open\nt/r: request\n");
+        rig_expect(
+            &rig,
+            slots == 1
+                ? "s0/r: close\nt/r: request FAILED UNAVAILABLE\ns0/r: open\ns0/r: join late\n"
+                : "s0/r: close\ns0/r: open\ns0/r: join late\ns1/r: close\nt/r: open\nt/r: "
+                  "request\n");
         assert_int_equal(stats_now().modules, slots);
         ramp_leave(rig.data, 1000, NULL); /* and it can be evicted later */
         rig_run(&rig);
@@ -503,8 +522,10 @@ static void a_load_that_was_refused_may_be_tried_again_from_on_done(void **state
     rig.on_done = request_again;
     rig.data = &tries;
     request_to("t", "r");
-    rig_expect(&rig, "t/r: request FAILED UNAVAILABLE\nt/r: request FAILED UNAVAILABLE\nt/r: request FAILED UNAVAILABLE\n"
-                     "t/r: request FAILED UNAVAILABLE\nt/r: request FAILED UNAVAILABLE\nt/r: request FAILED UNAVAILABLE\n");
+    rig_expect(&rig, "t/r: request FAILED UNAVAILABLE\nt/r: request FAILED UNAVAILABLE\nt/r: "
+                     "request FAILED UNAVAILABLE\n"
+                     "t/r: request FAILED UNAVAILABLE\nt/r: request FAILED UNAVAILABLE\nt/r: "
+                     "request FAILED UNAVAILABLE\n");
     assert_int_equal(stats_now().services, 1);
 }
 
@@ -655,8 +676,8 @@ static void an_update_does_not_take_a_running_calls_result_away(void **state) {
 
 static void see_room(void *context, const ramp_room_info *info) {
     char *text = context;
-    snprintf(text + strlen(text), 200, "%s/%s %u %u %u %d;", info->service, info->room, info->connections, info->timers,
-             info->queued, info->open);
+    snprintf(text + strlen(text), 200, "%s/%s %u %u %u %d;", info->service, info->room,
+             info->connections, info->timers, info->queued, info->open);
 }
 
 static void rooms_and_modules_can_be_listed(void **state) {
@@ -675,7 +696,8 @@ static void rooms_and_modules_can_be_listed(void **state) {
         size_t size;
         uint32_t modules, rest;
     } old = {.size = 12, .rest = 77};
-    ramp_host_get_stats(rig.host, (ramp_host_stats *)(void *)&old); /* an older caller's, which is smaller */
+    ramp_host_get_stats(rig.host,
+                        (ramp_host_stats *)(void *)&old); /* an older caller's, which is smaller */
     assert_int_equal(old.modules, 1);
     assert_int_equal(old.rest, 77);
 }

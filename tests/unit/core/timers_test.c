@@ -42,7 +42,8 @@ static void delays_and_periods_have_bounds(void **state) {
     assert_int_equal(ASK(&rig, ann, timer_set, 1, 10, LIMIT_TIMER_MS_MAX + 1), RAMP_ARGS);
     assert_int_equal(ASK(&rig, ann, timer_set, 1, LIMIT_TIMER_MS_MAX, LIMIT_TIMER_MS_MAX), RAMP_OK);
     assert_int_equal(ASK(&rig, ann, timer_set, INT32_MIN, 10, 0), RAMP_OK);
-    assert_int_equal(ASK(&rig, ann, timer_clear, 12345), RAMP_OK); /* no such timer: nothing to clear */
+    assert_int_equal(ASK(&rig, ann, timer_clear, 12345),
+                     RAMP_OK); /* no such timer: nothing to clear */
     assert_int_equal(timer_count(), 2);
 }
 
@@ -97,8 +98,9 @@ static void timers_fire_in_the_order_in_which_they_are_due(void **state) {
     rig_run(&rig);
     rig_forget(&rig);
     rig_pass(&rig, 100);
-    rig_expect(&rig, "timer; broadcast ann 0x0200000000000000\ntimer; broadcast ann 0x0300000000000000\n"
-                     "timer; broadcast ann 0x0100000000000000\n");
+    rig_expect(&rig,
+               "timer; broadcast ann 0x0200000000000000\ntimer; broadcast ann 0x0300000000000000\n"
+               "timer; broadcast ann 0x0100000000000000\n");
 }
 
 static void missed_periods_collapse_to_one_and_the_beat_is_kept(void **state) {
@@ -139,7 +141,8 @@ static void a_timer_that_is_cleared_or_set_again_while_queued_is_not_run(void **
         rig_do(ann, &program); /* goes before the timer, which this step will queue */
         rig_forget(&rig);
         rig_pass(&rig, 10);
-        rig_expect(&rig, again ? "message ann; timer_set 1 40 0\n" : "message ann; timer_clear 1\n");
+        rig_expect(&rig,
+                   again ? "message ann; timer_set 1 40 0\n" : "message ann; timer_clear 1\n");
         rig_pass(&rig, 39);
         rig_expect(&rig, "");
         rig_pass(&rig, 1);
@@ -202,7 +205,9 @@ static void timers_survive_a_resumable_panic_and_die_with_the_instance(void **st
         rig_forget(&rig);
         assert_int_equal(timer_count(), how == 0 ? 2 : 0);
         rig_pass(&rig, 10);
-        rig_expect(&rig, how == 0 ? "timer; broadcast ann 0x0100000000000000\ntimer; broadcast ann 0x0200000000000000\n" : "");
+        rig_expect(&rig, how == 0 ? "timer; broadcast ann 0x0100000000000000\ntimer; broadcast ann "
+                                    "0x0200000000000000\n"
+                                  : "");
     }
 }
 
@@ -300,7 +305,8 @@ static void timers_agree_with_a_plain_model(void **state) {
         switch (rig_random_next(&random) % 6) {
         case 0:
         case 1: {
-            uint64_t delay = rig_random_next(&random) % 50, period = rig_random_next(&random) % 3 ? 0 : delay + 1;
+            uint64_t delay = rig_random_next(&random) % 50,
+                     period = rig_random_next(&random) % 3 ? 0 : delay + 1;
             assert_true(timers_set(&rooms[room], &heap, id, now + delay, period));
             *timer = (struct model_timer){.is_set = true, .due = now + delay, .period = period};
             break;
@@ -315,7 +321,9 @@ static void timers_agree_with_a_plain_model(void **state) {
                 struct queued *entry = &queue[taken++];
                 struct model_timer *it = &model[entry->room][entry->id];
                 bool is_due = it->is_set && it->is_queued && it->entry == entry->entry;
-                assert_int_equal(timers_dispatch(&rooms[entry->room], &heap, entry->id, entry->sequence), is_due);
+                assert_int_equal(
+                    timers_dispatch(&rooms[entry->room], &heap, entry->id, entry->sequence),
+                    is_due);
                 if (is_due) it->is_queued = false, it->is_set = it->period != 0;
             }
             break;
@@ -333,7 +341,8 @@ static void timers_agree_with_a_plain_model(void **state) {
             assert_true(it->is_set && !it->is_queued && it->due <= now);
             it->is_queued = true;
             it->entry = entry.entry;
-            it->due = it->period ? it->due + ((now - it->due) / it->period + 1) * it->period : UINT64_MAX;
+            it->due =
+                it->period ? it->due + ((now - it->due) / it->period + 1) * it->period : UINT64_MAX;
             queue[queued++] = entry;
         }
         /* Nothing that is due has been forgotten; what is queued and periodic has moved on. */
@@ -348,7 +357,8 @@ static void timers_agree_with_a_plain_model(void **state) {
                 if (!it->is_queued) assert_true(it->due > now);
                 if (it->due < next) next = it->due;
             }
-        assert_true((timer_queue_first(&heap) ? timer_queue_first(&heap)->next_ns : UINT64_MAX) == next);
+        assert_true((timer_queue_first(&heap) ? timer_queue_first(&heap)->next_ns : UINT64_MAX) ==
+                    next);
     }
     assert_true(queued > 1000);
     for (size_t i = 0; i < ROOMS; i++) timers_done(&rooms[i], &heap);

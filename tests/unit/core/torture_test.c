@@ -7,9 +7,7 @@
 
 #define S AT_SCRATCH
 
-static struct {
-    uint32_t taken, ended; /* calls with our tag */
-} story;
+static struct { uint32_t taken, ended; /* calls with our tag */ } story;
 
 static void took(ramp_status status) {
     story.taken += status == RAMP_OK;
@@ -55,7 +53,8 @@ static void request(const char *service, const struct program *program) {
 }
 
 static void tell_the_story(bool as_wasm) {
-    struct program busy = {.size = 0}, panic = {.size = 0}, trap = {.size = 0}, respond = {.size = 0};
+    struct program busy = {.size = 0}, panic = {.size = 0}, trap = {.size = 0},
+                   respond = {.size = 0};
     static struct program large = {.size = 16000};
 
     DO(&busy, grow, 1);
@@ -161,7 +160,8 @@ static void torture(bool as_wasm) {
         rig.silent = true;
         mem_fail_after(n);
         if (rig_try_open(&rig,
-                         &(ramp_host_options){.modules_max = 1, .rooms_max = 8, .promote_calls = 5}, &error)) {
+                         &(ramp_host_options){.modules_max = 1, .rooms_max = 8, .promote_calls = 5},
+                         &error)) {
             assert_int_equal(error.status, RAMP_NO_MEMORY);
             mem_fail_after(-1);
             assert_int_equal(mem_live_count(), rig.live_before);

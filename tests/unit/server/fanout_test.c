@@ -29,13 +29,13 @@ static void *fake_data(const ramp_connection *connection) {
     return ((const struct fake *)(const void *)connection)->conn;
 }
 
-static struct worker worker;
+static struct worker own;
 static unsigned closed_code;
 static char closed_reason[32];
 
 static void fake_push(struct conn *conn, struct frame *frame) {
     assert_non_null(frame);
-    assert_true(outgoing_push(&conn->out, &worker.stock, frame));
+    assert_true(outgoing_push(&conn->out, &own.stock, frame));
 }
 
 static void fake_close(struct conn *conn, uint16_t code, ramp_bytes reason) {
@@ -72,8 +72,8 @@ static int setup(void **state) {
 
 static int teardown(void **state) {
     (void)state;
-    for (size_t i = 0; i < MEMBERS; i++) outgoing_clear(&conns[i].out, &worker.stock);
-    frame_stock_done(&worker.stock);
+    for (size_t i = 0; i < MEMBERS; i++) outgoing_clear(&conns[i].out, &own.stock);
+    frame_stock_done(&own.stock);
     return mem_live_count() == 0 ? 0 : -1;
 }
 
@@ -92,16 +92,16 @@ static void a_broadcast_is_encoded_once_for_all_open_sockets(void **state) {
         .type = RAMP_EVENT_BROADCAST, .payload = {"hey", 3}, .to = members, .to_count = MEMBERS};
 
     (void)state;
-    fanout_outcome(&worker, &(ramp_outcome){.events = &event, .event_count = 1});
+    fanout_outcome(&own, &(ramp_outcome){.events = &event, .event_count = 1});
     assert_queued(0, "\x81\x03hey", 5);
     assert_queued(1, "", 0);
     assert_queued(2, "\x81\x03hey", 5);
     assert_queued(3, "", 0);
     assert_queued(4, "", 0);
     assert_queued(5, "\x81\x03hey", 5);
-    assert_int_equal(worker.stock.bytes, 5 + FRAME_OVERHEAD);
+    assert_int_equal(own.stock.bytes, 5 + FRAME_OVERHEAD);
     assert_ptr_equal(conns[0].out.ring[0], conns[5].out.ring[0]);
-    assert_int_equal(worker.metrics.messages_out, 3);
+    assert_int_equal(own.metrics.messages_out, 3);
 }
 
 static void events_keep_their_order_and_a_close_ends_them(void **state) {
@@ -116,7 +116,7 @@ static void events_keep_their_order_and_a_close_ends_them(void **state) {
     };
 
     (void)state;
-    fanout_outcome(&worker, &(ramp_outcome){.events = events, .event_count = 7});
+    fanout_outcome(&own, &(ramp_outcome){.events = events, .event_count = 7});
     assert_queued(0, "\x82\x02\0\1\x81\0", 6);
     assert_int_equal(closed_code, 4400);
     assert_string_equal(closed_reason, "bye");
