@@ -80,7 +80,8 @@ static void measure(const struct columns *columns, size_t widths[static COLUMNS_
 }
 
 /* A row: `cells` of all columns. */
-static void print_row(const struct columns *columns, const size_t *widths, const char *const *cells) {
+static void print_row(const struct columns *columns, const size_t *widths,
+                      const char *const *cells) {
     int gap = 0, pad = 0; /* blanks are written before a cell, so that no line ends with some */
 
     for (size_t i = 0; i < columns->column_count; i++) {

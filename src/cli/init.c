@@ -36,8 +36,8 @@ static ramp_status copy_file(const char *from, const char *to, ramp_error *reter
 }
 
 /* `ret_files` counts what was copied. */
-static ramp_status copy_folder(const char *from, const char *to, unsigned depth, unsigned *ret_files,
-                               ramp_error *reterr);
+static ramp_status copy_folder(const char *from, const char *to, unsigned depth,
+                               unsigned *ret_files, ramp_error *reterr);
 
 static ramp_status copy_entry(const char *from_folder, const char *to_folder, const char *name,
                               unsigned depth, unsigned *ret_files, ramp_error *reterr) {
@@ -46,13 +46,14 @@ static ramp_status copy_entry(const char *from_folder, const char *to_folder, co
     if (!file_join(from, from_folder, name) || !file_join(to, to_folder, name))
         return error_set(reterr, RAMP_ARGS, "%s: the path is too long", to_folder);
     if (++*ret_files > LIMIT_TEMPLATE_FILES)
-        return error_set(reterr, RAMP_LIMIT, "%s: more than %u files", from_folder, LIMIT_TEMPLATE_FILES);
+        return error_set(reterr, RAMP_LIMIT, "%s: more than %u files", from_folder,
+                         LIMIT_TEMPLATE_FILES);
     return file_is_folder(from) ? copy_folder(from, to, depth + 1, ret_files, reterr)
                                 : copy_file(from, to, reterr);
 }
 
-static ramp_status copy_folder(const char *from, const char *to, unsigned depth, unsigned *ret_files,
-                               ramp_error *reterr) {
+static ramp_status copy_folder(const char *from, const char *to, unsigned depth,
+                               unsigned *ret_files, ramp_error *reterr) {
     ramp_status status = file_make_folders(to, reterr);
     if (status) return status;
     if (depth > 8) return error_set(reterr, RAMP_LIMIT, "%s: folders too deep", from);
@@ -133,7 +134,8 @@ static int make(const char *folder, const char *template, const char *given,
         return cli_fail("init", "%s is a file", folder);
     if (!is_empty(folder)) return cli_fail("init", "%s is not empty; nothing was changed", folder);
     if (toolchain_template(template, source, &error)) return cli_fail("init", "%s", error.message);
-    if (copy_folder(source, folder, 0, &files, &error)) return cli_fail("init", "%s", error.message);
+    if (copy_folder(source, folder, 0, &files, &error))
+        return cli_fail("init", "%s", error.message);
     choose_name(folder, template, given, ret_name);
     if (write_name(folder, ret_name, &error)) return cli_fail("init", "%s", error.message);
     if (write_ignore(folder, &error)) return cli_fail("init", "%s", error.message);

@@ -100,7 +100,7 @@ static int show(const struct list *list, struct target *target, const char *path
 
 int cli_rooms(int argc, char **argv) {
     static const char *const heads[] = {"service", "room",   "version", ">connections", ">timers",
-                                        ">memory", ">calls", ">failed",  ">cpu",         NULL};
+                                        ">memory", ">calls", ">failed", ">cpu",         NULL};
     static const struct list list = {"rooms", "rooms", "no rooms", heads, add_room};
     const char *service = NULL;
     struct target target = {0};
@@ -127,8 +127,8 @@ int cli_rooms(int argc, char **argv) {
 }
 
 int cli_modules(int argc, char **argv) {
-    static const char *const heads[] = {"module",        "service", ">worker", ">rooms", ">size",
-                                        ">last request", "state",   NULL};
+    static const char *const heads[] = {"module", "service",       ">worker", ">rooms",
+                                        ">size",  ">last request", "state",   NULL};
     static const struct list list = {"modules", "modules", "no modules are loaded", heads,
                                      add_module};
     struct target target = {0};

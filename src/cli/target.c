@@ -126,7 +126,8 @@ int target_refused(const char *verb, const struct target *target, int status,
             "with --data",
             target->text);
     else if (message)
-        cli_fail(verb, "%s%s%s", target->about ? target->about : "", target->about ? ": " : "", message);
+        cli_fail(verb, "%s%s%s", target->about ? target->about : "", target->about ? ": " : "",
+                 message);
     else cli_fail(verb, "%s answered with HTTP status %d", target->text, status);
     json_decref(root);
     return CLI_FAILED;

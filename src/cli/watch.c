@@ -126,7 +126,8 @@ static void on_event(uv_fs_event_t *event, const char *name, int events, int sta
     if (folder->only ? strcmp(name, folder->only) != 0 : !watch_counts(name)) return;
     if (!file_join(path, folder->path, name)) return;
     /* Not a file that an editor made and renamed: people do not know its name. */
-    if (!watch->changed[0] || !file_exists(watch->changed)) memcpy(watch->changed, path, sizeof(path));
+    if (!watch->changed[0] || !file_exists(watch->changed))
+        memcpy(watch->changed, path, sizeof(path));
     if ((events & UV_RENAME) && !folder->only) forget_below(watch, path);
     uv_timer_start(&watch->settle, on_settled, WATCH_SETTLE_MS, 0);
 }

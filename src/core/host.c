@@ -164,19 +164,23 @@ void ramp_host_free(ramp_host *host) {
 
 /* Queues the timers that are due in their rooms. */
 static void host_fire_timers(ramp_host *host) {
+    static const uint64_t retry_ns = LIMIT_TIMER_MS_MIN * UINT64_C(1000000);
+    struct timer_due due[256];
+
     for (struct timers *timers; (timers = timer_queue_first(&host->timers));) {
         struct room *room = list_item(timers, struct room, timers);
-        uint32_t entry[2];
-        int32_t id;
+        size_t count;
 
         if (timers->next_ns > host->now_ns) break;
-        if (!timers_due(timers, &host->timers, host->now_ns, &id, &entry[1])) continue;
-        memcpy(&entry[0], &id, 4);
-        if (room_enqueue(room, &(struct inbox_entry){.kind = RAMP_CALL_TIMER},
-                         &(ramp_bytes){entry, sizeof(entry)}, 1))
-            continue;
-        host_log(host, 3, room->service->name, room->id, "no memory for a timer's call");
-        timers_postpone(timers, &host->timers, id, host->now_ns + LIMIT_TIMER_MS_MIN * 1000000u);
+        count = timers_due(timers, &host->timers, host->now_ns, due, sizeof(due) / sizeof(*due));
+        for (size_t i = 0; i < count; i++) {
+            uint32_t entry[2] = {(uint32_t)due[i].id, due[i].sequence};
+            if (room_enqueue(room, &(struct inbox_entry){.kind = RAMP_CALL_TIMER},
+                             &(ramp_bytes){entry, sizeof(entry)}, 1))
+                continue;
+            host_log(host, 3, room->service->name, room->id, "no memory for a timer's call");
+            timers_postpone(timers, &host->timers, due[i].id, host->now_ns + retry_ns);
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 #include "core/timers.h"
 
 #include <assert.h>
+#include <stdlib.h>
 
 #include "base/mem.h"
 
@@ -134,25 +135,31 @@ static void timer_advance(struct timer *timer, uint64_t now_ns) {
     timer->due_ns += ((now_ns - timer->due_ns) / timer->period_ns + 1) * timer->period_ns;
 }
 
-bool timers_due(struct timers *timers, struct timer_queue *queue, uint64_t now_ns, int32_t *ret_id,
-                uint32_t *ret_sequence) {
-    struct timer *first = NULL;
+static int compare_due(const void *left, const void *right) {
+    const struct timer_due *a = left, *b = right;
 
-    if (timers->next_ns > now_ns) return false;
+    if (a->due_ns != b->due_ns) return a->due_ns < b->due_ns ? -1 : 1;
+    return a->sequence < b->sequence ? -1 : 1;
+}
+
+size_t timers_due(struct timers *timers, struct timer_queue *queue, uint64_t now_ns,
+                  struct timer_due *ret_due, size_t max) {
+    size_t count = 0;
+
+    if (timers->next_ns > now_ns) return 0;
     for (uint32_t i = 0; i < timers->count; i++) {
         struct timer *timer = &timers->timers[i];
         if (timer->due_ns > now_ns) continue;
-        if (timer->is_queued) timer_advance(timer, now_ns);
-        else if (!first || timer->due_ns < first->due_ns) first = timer;
-    }
-    if (first) {
-        *ret_id = first->id;
-        *ret_sequence = first->sequence;
-        first->is_queued = true;
-        timer_advance(first, now_ns);
+        if (!timer->is_queued) {
+            if (count == max) continue;
+            ret_due[count++] = (struct timer_due){timer->due_ns, timer->id, timer->sequence};
+            timer->is_queued = true;
+        }
+        timer_advance(timer, now_ns);
     }
     timers_requeue(timers, queue);
-    return first != NULL;
+    if (count > 1) qsort(ret_due, count, sizeof(*ret_due), compare_due);
+    return count;
 }
 
 void timers_postpone(struct timers *timers, struct timer_queue *queue, int32_t id, uint64_t due_ns) {

@@ -42,10 +42,16 @@ bool timers_has(const struct timers *timers, int32_t id);
 bool timers_set(struct timers *timers, struct timer_queue *queue, int32_t id, uint64_t due_ns,
                 uint64_t period_ns);
 void timers_clear(struct timers *timers, struct timer_queue *queue, int32_t id);
-/* A timer that is due at `now_ns` and not queued: to be queued by the caller. It is set to its next time;
- * periods that are missed meanwhile collapse. false: none is due. */
-bool timers_due(struct timers *timers, struct timer_queue *queue, uint64_t now_ns, int32_t *ret_id,
-                uint32_t *ret_sequence);
+struct timer_due {
+    uint64_t due_ns;
+    int32_t id;
+    uint32_t sequence;
+};
+
+/* Up to `max` timers that are due at `now_ns` and not queued, earliest first: to be queued by the caller. They
+ * are set to their next time; periods that are missed meanwhile collapse. Returns how many. */
+size_t timers_due(struct timers *timers, struct timer_queue *queue, uint64_t now_ns,
+                  struct timer_due *ret_due, size_t max);
 /* What timers_due() gave could not be queued: it is due again at `due_ns`. */
 void timers_postpone(struct timers *timers, struct timer_queue *queue, int32_t id, uint64_t due_ns);
 /* A queued timer comes to its turn. true: call it. false: it was cleared or set again. */

@@ -116,7 +116,7 @@ test("init makes a project that builds, and touches nothing that is there", t =>
     assert.match(out, /next:/);
     assert.equal(JSON.parse(fs.readFileSync(path.join(dir, "ramp.json"), "utf8")).name, `my-${template}`);
     assert.match(fs.readFileSync(path.join(dir, ".gitignore"), "utf8"), /\.ramp/);
-    const built = run(["build", dir, "-o", path.join(made, `${template}.wasm`)]);
+    const built = run(["build", dir, "--debug", "-o", path.join(made, `${template}.wasm`)]);
     assert.equal(built.code, 0, built.err + built.out);
     assert.equal(run(["check", path.join(made, `${template}.wasm`)]).code, 0);
   }

@@ -16,12 +16,12 @@ class Member {
 export function onJoin(conn: Connection): void {
   conn.data = new Member(nameFor(conn));
   conn.send("you " + label(conn));
-  let members = "members";
+  const lines = ["members"];
   const all = room.connections();
   for (let i = 0; i < all.length; i++) {
-    if (all[i] != conn) members += "\n" + label(all[i]);
+    if (all[i] != conn) lines.push(label(all[i]));
   }
-  conn.send(members);
+  conn.send(lines.join("\n")); // not += in a loop: each would copy all that came before
   room.broadcast("join " + label(conn), conn);
 }
 

@@ -45,6 +45,7 @@ static void open_and_end_all(void) {
         rig_do(connections[i], &program);
         if (i % 10 == 0) rig_run(&rig);
     }
+    rig_run(&rig);
     rig_pass(&rig, 10);
     ramp_host_get_stats(rig.host, &stats);
     assert_int_equal(stats.rooms, ROOMS);
@@ -54,7 +55,7 @@ static void open_and_end_all(void) {
     ramp_host_get_stats(rig.host, &stats);
     assert_int_equal(stats.rooms, 0);
     assert_int_equal(stats.connections, 0);
-    assert_int_equal(rig.failures, 0);
+    if (rig.failures) fail_msg("%u failures: %s", rig.failures, rig.failed_message);
 }
 
 static void rooms_that_come_and_go_leave_nothing_behind(void **state) {
@@ -98,7 +99,7 @@ static void members_that_come_and_go_leave_nothing_behind(void **state) {
     }
     /* The stock of chunks may still grow a little. */
     assert_true((size_t)mem_live_count() <= live + 64);
-    assert_int_equal(rig.failures, 0);
+    if (rig.failures) fail_msg("%u failures: %s", rig.failures, rig.failed_message);
 }
 
 int main(void) {
