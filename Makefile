@@ -48,7 +48,7 @@ asan tsan:
 
 fuzz:
 	@tools/setup --fuzz
-	@$(call build,fuzz)
+	@$(call build,fuzz,--target fuzz)
 	@$(ENV) tools/fuzz $(S) $(T)
 
 bench:

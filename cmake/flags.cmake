@@ -8,6 +8,7 @@ set(warnings -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes
     -Wmissing-prototypes -Wvla -Wundef -Wwrite-strings -Wformat=2 -Werror=format-security)
 target_compile_options(ramp_flags INTERFACE
     "$<$<COMPILE_LANGUAGE:C>:${warnings}>"
+    $<$<COMPILE_LANG_AND_ID:C,Clang>:-Wno-string-conversion> # assert(!"why it cannot happen")
     -ffunction-sections -fdata-sections -fno-omit-frame-pointer
     $<$<BOOL:${RAMP_WERROR}>:-Werror>
     # No path of the machine that builds it in what others get.

@@ -89,13 +89,16 @@ endfunction()
 # What all tests share lies in tests/unit/support/*.c, what those of a folder share in its support.c.
 file(GLOB_RECURSE units RELATIVE "${CMAKE_SOURCE_DIR}/tests/unit" CONFIGURE_DEPENDS
     "${CMAKE_SOURCE_DIR}/tests/unit/*_test.c")
+if(RAMP_FUZZ)
+    set(units) # libFuzzer targets alone
+endif()
 if(units)
     find_package(PkgConfig REQUIRED)
     pkg_check_modules(CMOCKA REQUIRED IMPORTED_TARGET cmocka)
 endif()
 file(GLOB support CONFIGURE_DEPENDS "${CMAKE_SOURCE_DIR}/tests/unit/support/*.c")
 list(FILTER support EXCLUDE REGEX "/signal\\.c$") # for those that name it below
-if(support)
+if(support AND units)
     add_library(test_support STATIC ${support})
     target_include_directories(test_support PRIVATE
         "${CMAKE_SOURCE_DIR}/src" "${CMAKE_SOURCE_DIR}/include" "${CMAKE_SOURCE_DIR}/tests"
@@ -134,12 +137,14 @@ endif()
 
 # --- fuzz targets --------------------------------------------------------------------------------
 file(GLOB fuzzers CONFIGURE_DEPENDS "${CMAKE_SOURCE_DIR}/tests/fuzz/*/fuzz.c")
+add_custom_target(fuzz)
 foreach(fuzzer ${fuzzers})
     get_filename_component(folder "${fuzzer}" DIRECTORY)
     get_filename_component(name "${folder}" NAME)
     if(RAMP_FUZZ)
         ramp_test_program(fuzz_${name} all "${fuzzer}")
         target_link_options(fuzz_${name} PRIVATE -fsanitize=fuzzer)
+        add_dependencies(fuzz fuzz_${name})
     else()
         ramp_test_program(fuzz_replay_${name} all "${fuzzer}" "${CMAKE_SOURCE_DIR}/tests/fuzz/replay.c")
         ramp_test("fuzz_replay/${name}" $<TARGET_FILE:fuzz_replay_${name}> "${folder}/corpus")

@@ -187,11 +187,25 @@ function clearCalls() {
 // ---- the feed ---------------------------------------------------------------------------------------
 
 let feed = null;
+let atLive = null; // done once the feed is there, so that it tells the joins of our own panes
+
+function onceLive(act) {
+  atLive = act;
+  // Without a feed the panes work as well.
+  setTimeout(() => atLive === act && goLive(), 2000);
+}
+
+function goLive() {
+  const act = atLive;
+  atLive = null;
+  act?.();
+}
 
 function onFeedState(now, reason) {
   const link = byId("link");
   link.dataset.state = now;
   link.textContent = { opening: "connecting", open: "live", lost: "no answer; trying again" }[now];
+  if (now === "open") goLive();
   if (reason instanceof Denied) askToken(reason.message);
 }
 
@@ -204,7 +218,8 @@ function followCalls() {
   feed = follow(`feed?${query}`, onFeed, onFeedState);
 }
 
-function choose(service, room) {
+/** `act`: what is done then; otherwise panes that are connected move there. */
+function choose(service, room, act) {
   if (service === state.service && room === state.room) return;
   state.service = service;
   state.room = room;
@@ -215,8 +230,8 @@ function choose(service, room) {
   remember();
   clearCalls();
   followCalls();
-  reconnectPanes();
-  showFacts();
+  onceLive(act ?? reconnectPanes);
+  byId("facts").textContent = ""; // poll() brings the new ones
 }
 
 // ---- services and rooms --------------------------------------------------------------------------------
@@ -236,8 +251,8 @@ async function loadServices() {
   if (service !== state.service || !feed) {
     const { room } = state;
     state.service = "";
-    choose(service, room);
-    if (service && !hasToken()) panes.forEach(pane => pane.connect());
+    // `ramp dev`: somebody who comes here wants to talk.
+    choose(service, room, service && !hasToken() ? () => panes.forEach(pane => pane.connect()) : null);
   }
   serviceBox.value = state.service;
 }

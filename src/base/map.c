@@ -58,7 +58,8 @@ static size_t map_find(const struct map *map, uint64_t hash, const void *key, si
 
     while (map->entries[at].value) {
         const struct map_entry *entry = &map->entries[at];
-        if (entry->hash == hash && entry->key_size == size && memcmp(entry->key, key, size) == 0) break;
+        if (entry->hash == hash && entry->key_size == size && memcmp(entry->key, key, size) == 0)
+            break;
         at = (at + 1) & mask;
     }
     return at;

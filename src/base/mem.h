@@ -9,10 +9,10 @@
 
 #include <stddef.h>
 
-void *mem_alloc(size_t size);              /* not zeroed; NULL if there is none */
-void *mem_zalloc(size_t size);             /* zeroed */
-void *mem_resize(void *memory, size_t size); /* as realloc(); `memory` may be NULL */
-void mem_free(void *memory);               /* NULL is accepted */
+void *mem_alloc(size_t size);                       /* not zeroed; NULL if there is none */
+void *mem_zalloc(size_t size);                      /* zeroed */
+void *mem_resize(void *memory, size_t size);        /* as realloc(); `memory` may be NULL */
+void mem_free(void *memory);                        /* NULL is accepted */
 char *mem_copy_text(const char *text, size_t size); /* adds a NUL; NULL if there is no memory */
 
 /* Tests: the allocation after `count` more of this thread fails, once; negative: none does. */

@@ -1,36 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* bench.c -- `ramp bench`: which scenarios, with how much of what, against which server. */
+#include "cli/bench.h"
 #include "cli/args.h"
 #include "cli/bench_report.h"
-#include "cli/bench_server.h"
 #include "cli/bench_traffic.h"
 #include "cli/cli.h"
 
 #include "base/limits.h"
 
 #include <math.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 
-#define ECHO_SERVICE      "bench-echo"
-#define BROADCAST_SERVICE "bench-broadcast"
-#define LOAD_SERVICES     50
-#define FILES_RESERVED    64 /* descriptors that are not for connections */
-
-struct bench {
-    /* options; 0: not given */
-    const char *url, *service, *scenario, *sdk, *seconds_text;
-    unsigned pid, connections, rooms, members, payload, in_flight, workers;
-    bool binary, json;
-    /* state */
-    double seconds;
-    struct bench_server server; /* our own, without --url */
-    struct client_url target;
-    struct bytes echo_wasm;
-    json_t *results; /* --json */
-    unsigned failures, done;
-};
+#define FILES_RESERVED 64 /* descriptors that are not for connections */
 
 static const char *const scenarios[] = {"echo", "broadcast", "storm", "load", "idle", "all"};
 #define SCENARIO_COUNT (sizeof(scenarios) / sizeof(scenarios[0]))
@@ -45,8 +29,8 @@ static unsigned or_else(unsigned given, unsigned otherwise) {
 
 /* ---- one scenario -------------------------------------------------------------------------------- */
 
-static struct bench_setup setup_of(const struct bench *bench, const char *service,
-                                   unsigned payload) {
+struct bench_setup bench_setup_of(const struct bench *bench, const char *service,
+                                  unsigned payload) {
     struct bench_setup setup = {
         .target = {.url = bench->target, .binary = bench->binary},
         .pid = bench->server.pid > 0 ? bench->server.pid : (pid_t)bench->pid,
@@ -57,11 +41,19 @@ static struct bench_setup setup_of(const struct bench *bench, const char *servic
     return setup;
 }
 
+void bench_tell(struct bench *bench, const struct bench_result *result) {
+    bench->done++;
+    if (result->failed) bench->failures++;
+    if (bench->json) json_array_append_new(bench->results, report_json(result));
+    else report_line(result);
+}
+
 /* Runs it and tells the result. */
 static void run_one(struct bench *bench, const char *name, const struct bench_setup *setup,
                     void (*scenario)(const struct bench_setup *, struct bench_result *)) {
     static struct bench_result result; /* its histogram is large for a stack */
 
+    if (load_interrupted) return;
     traffic_settle(setup->pid);
     result = (struct bench_result){
         .scenario = name,
@@ -82,7 +74,7 @@ static void run_echo(struct bench *bench) {
     static const unsigned in_flight[] = {1, 16};
 
     for (size_t i = 0; i < 2; i++) {
-        struct bench_setup setup = setup_of(bench, ECHO_SERVICE, 64);
+        struct bench_setup setup = bench_setup_of(bench, BENCH_ECHO, 64);
         setup.connections = or_else(bench->connections, 64);
         setup.rooms = or_else(bench->rooms, setup.connections);
         setup.in_flight = or_else(bench->in_flight, in_flight[i]);
@@ -95,7 +87,7 @@ static void run_broadcast_of(struct bench *bench, unsigned members) {
     static const unsigned in_flight[] = {1, 4};
 
     for (size_t i = 0; i < 2; i++) {
-        struct bench_setup setup = setup_of(bench, BROADCAST_SERVICE, 128);
+        struct bench_setup setup = bench_setup_of(bench, BENCH_BROADCAST, 128);
         setup.rooms = or_else(bench->rooms, or_else(bench->connections, 1000) / members);
         if (!setup.rooms) setup.rooms = 1;
         setup.connections = setup.rooms * members;
@@ -116,7 +108,7 @@ static void run_broadcast(struct bench *bench) {
 }
 
 static void run_storm(struct bench *bench) {
-    struct bench_setup setup = setup_of(bench, ECHO_SERVICE, 64);
+    struct bench_setup setup = bench_setup_of(bench, BENCH_ECHO, 64);
 
     setup.connections = or_else(bench->connections, 5000);
     setup.rooms = or_else(bench->rooms, setup.connections / 100 ? setup.connections / 100 : 1);
@@ -131,88 +123,13 @@ static void run_storm(struct bench *bench) {
 }
 
 static void run_idle(struct bench *bench) {
-    struct bench_setup setup = setup_of(bench, ECHO_SERVICE, 64);
+    struct bench_setup setup = bench_setup_of(bench, BENCH_ECHO, 64);
 
     setup.connections = or_else(bench->connections, 10000);
     setup.rooms = or_else(bench->rooms, setup.connections / 10);
     if (setup.rooms > setup.connections) setup.rooms = setup.connections;
     if (!setup.rooms) setup.rooms = 1;
     run_one(bench, "idle", &setup, scenario_idle);
-}
-
-/* ---- loading: services that nobody has asked for yet ----------------------------------------------- */
-
-/* The same module with another number in a custom section: another version, its own table entry. */
-static void number_module(struct bytes *wasm, const struct bytes *original, unsigned number) {
-    const unsigned char section[] = {
-        0, 9, 5, 'b', 'e', 'n', 'c', 'h', (unsigned char)number, (unsigned char)(number >> 8), 0};
-
-    bytes_reset(wasm);
-    bytes_add(wasm, original->data, original->size);
-    bytes_add(wasm, section, sizeof(section));
-}
-
-/* Deploys them all; `ret_ms` is what compiling each took. */
-static ramp_status deploy_numbered(struct bench *bench, unsigned ret_ms[static LOAD_SERVICES],
-                                   ramp_error *reterr) {
-    struct bytes wasm;
-    ramp_status status = RAMP_OK;
-
-    bytes_init(&wasm, LIMIT_MODULE_SIZE);
-    for (unsigned i = 0; i < LOAD_SERVICES && status == RAMP_OK; i++) {
-        char service[64];
-        snprintf(service, sizeof(service), ECHO_SERVICE "-%u", i);
-        number_module(&wasm, &bench->echo_wasm, i);
-        status = bench_server_deploy(&bench->server, service, &wasm, &ret_ms[i], reterr);
-    }
-    bytes_done(&wasm);
-    return status;
-}
-
-static int by_size(const void *a, const void *b) {
-    unsigned x = *(const unsigned *)a, y = *(const unsigned *)b;
-    return (x > y) - (x < y);
-}
-
-/* The mean of the middle half. The server tells whole ms, cut off: hence the half one. */
-static double middle_ms(unsigned ms[static LOAD_SERVICES]) {
-    unsigned sum = 0, count = 0;
-
-    qsort(ms, LOAD_SERVICES, sizeof(*ms), by_size);
-    for (unsigned i = LOAD_SERVICES / 4; i < LOAD_SERVICES - LOAD_SERVICES / 4; i++, count++)
-        sum += ms[i];
-    return (double)sum / count + 0.5;
-}
-
-static ramp_status restart(struct bench *bench, bool forget, ramp_error *reterr) {
-    bench_server_stop(&bench->server);
-    if (forget) bench_server_forget(&bench->server);
-    ramp_status status = bench_server_start(&bench->server, reterr);
-    if (!status) status = client_url_parse(bench->server.url, &bench->target, reterr);
-    return status;
-}
-
-static int run_load(struct bench *bench) {
-    unsigned compile_ms[LOAD_SERVICES];
-    ramp_error error;
-
-    ramp_status status = deploy_numbered(bench, compile_ms, &error);
-    for (int cold = 0; cold < 2 && !status; cold++) {
-        status = restart(bench, cold, &error);
-        if (status) break;
-        struct bench_setup setup = setup_of(bench, ECHO_SERVICE, 64);
-        setup.connections = setup.rooms = LOAD_SERVICES;
-        run_one(bench, cold ? "load, cold" : "load, cached", &setup, scenario_load);
-    }
-    if (status) return cli_fail("bench", "load: %s", error.message);
-    double ms = middle_ms(compile_ms);
-    if (bench->json)
-        json_array_append_new(bench->results,
-                              json_pack("{s:s, s:f}", "scenario", "compile", "middle_ms", ms));
-    else
-        printf("  compiling took %.1f ms when they were deployed (middle half of %u)\n", ms,
-               LOAD_SERVICES);
-    return CLI_DONE;
 }
 
 /* ---- all of them --------------------------------------------------------------------------------- */
@@ -223,7 +140,7 @@ static int run_scenarios(struct bench *bench) {
     if (wants(bench, "echo")) run_echo(bench);
     if (wants(bench, "broadcast")) run_broadcast(bench);
     if (wants(bench, "storm")) run_storm(bench);
-    if (wants(bench, "load") && !bench->url) code = run_load(bench);
+    if (wants(bench, "load") && !bench->url) code = bench_loading(bench);
     if (wants(bench, "idle")) run_idle(bench);
     if (bench->failures) {
         if (!bench->json) printf("%u of %u failed\n", bench->failures, bench->done);
@@ -234,20 +151,28 @@ static int run_scenarios(struct bench *bench) {
     return code;
 }
 
+/* Builds and deploys one of bench/rooms. `ret_wasm`: bytes_done(). */
+static ramp_status provide(struct bench *bench, const char *room, const char *service,
+                           struct bytes *ret_wasm, ramp_error *reterr) {
+    unsigned compile_ms;
+    ramp_status status = bench_server_build(&bench->server, room, ret_wasm, reterr);
+
+    if (status) return status;
+    return bench_server_deploy(&bench->server, service, ret_wasm, &compile_ms, reterr);
+}
+
+/* Only with the modules that will be asked for: a build takes seconds. */
 static ramp_status start_own(struct bench *bench, ramp_error *reterr) {
     struct bench_server *server = &bench->server;
     struct bytes wasm = {0};
-    unsigned compile_ms;
 
     ramp_status status = bench_server_init(server, bench->workers, bench->sdk, reterr);
-    if (!status) status = bench_server_build(server, "echo", &bench->echo_wasm, reterr);
-    if (!status) status = bench_server_build(server, "broadcast", &wasm, reterr);
     if (!status) status = bench_server_start(server, reterr);
-    if (!status)
-        status = bench_server_deploy(server, ECHO_SERVICE, &bench->echo_wasm, &compile_ms, reterr);
-    if (!status)
-        status = bench_server_deploy(server, BROADCAST_SERVICE, &wasm, &compile_ms, reterr);
     if (!status) status = client_url_parse(server->url, &bench->target, reterr);
+    if (!status && strcmp(bench->scenario, "broadcast") != 0)
+        status = provide(bench, "echo", BENCH_ECHO, &bench->echo_wasm, reterr);
+    if (!status && wants(bench, "broadcast"))
+        status = provide(bench, "broadcast", BENCH_BROADCAST, &wasm, reterr);
     bytes_done(&wasm);
     return status;
 }
@@ -263,10 +188,18 @@ static void print_json(const struct bench *bench) {
     json_decref(root);
 }
 
+/* The server and its folder shall not outlive us. */
+static void on_signal(int number) {
+    (void)number;
+    load_interrupted = 1;
+}
+
 static int run(struct bench *bench) {
     ramp_error error;
     int code;
 
+    signal(SIGINT, on_signal);
+    signal(SIGTERM, on_signal);
     bench->results = json_array();
     if (bench->url && client_url_parse(bench->url, &bench->target, &error)) {
         code = cli_fail("bench", "%s", error.message);
@@ -349,7 +282,7 @@ int cli_bench(int argc, char **argv) {
          .target = &values.service,
          .help = "with --url: its service. It sends each message back (echo, storm, idle)\n"
                  "or to its whole room, the sender included (broadcast), and nothing else.\n"
-                 "Not given, with `all`: " ECHO_SERVICE " and " BROADCAST_SERVICE},
+                 "Not given, with `all`: " BENCH_ECHO " and " BENCH_BROADCAST},
         {.name = "pid",
          .kind = ARG_NUMBER,
          .value = "PID",

@@ -26,7 +26,8 @@ struct connecting {
     uint32_t begun, answered;
     uint32_t end;        /* connections to begin */
     bool close_answered; /* hold none open */
-    bool service_each;   /* connection n goes to the service NAME-n */
+    bool service_each;   /* connection n goes to the service NAME-(first + n) */
+    unsigned first;
     uint8_t *payload, *out;
     struct histogram latency; /* from connect() to the first echo */
 };
@@ -42,7 +43,8 @@ static void begin_next(struct load *load) {
              connecting->begun % connecting->rooms);
     connecting->begun++;
     if (connecting->service_each) {
-        snprintf(service, sizeof(service), "%s-%u", load->target->service, connection->index);
+        snprintf(service, sizeof(service), "%s-%u", load->target->service,
+                 connecting->first + connection->index);
         load_connect(load, connection, service, room);
     } else {
         load_connect(load, connection, load->target->service, room);
@@ -151,6 +153,7 @@ void scenario_load(const struct bench_setup *setup, struct bench_result *result)
     struct load load;
 
     connecting.service_each = true;
+    connecting.first = setup->first;
     if (begin(&load, &connecting, setup, result)) measure_connecting(&load, &connecting, setup, 1);
     end(&load, &connecting);
 }

@@ -23,6 +23,8 @@
 #define BUFFER_SIZE (READ_SIZE + LIMIT_HEAD_SIZE)
 #define EVENTS      256
 
+volatile sig_atomic_t load_interrupted;
+
 void load_fail(struct load *load, const char *kind, const char *format, ...) {
     va_list arguments;
 
@@ -348,6 +350,7 @@ void load_turn(struct load *load, int timeout_ms) {
     struct epoll_event events[EVENTS];
     int count = epoll_wait(load->epoll, events, EVENTS, timeout_ms);
 
+    if (load_interrupted) load_fail(load, "stopped", "by a signal");
     if (count < 0 && errno != EINTR) load_fail(load, "broken", "epoll_wait: %s", strerror(errno));
     for (int i = 0; i < count && !load->failed; i++) {
         struct load_connection *connection = events[i].data.ptr;

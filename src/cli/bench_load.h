@@ -25,6 +25,7 @@
 #include "wire/ws.h"
 
 #include <netinet/in.h>
+#include <signal.h>
 #include <sys/socket.h>
 
 struct load;
@@ -99,6 +100,9 @@ size_t load_frame(struct load *load, uint8_t *out, const uint8_t *payload, size_
 /* Sends bytes: frames put together by load_frame(). */
 void load_send(struct load *load, struct load_connection *connection, const uint8_t *bytes,
                size_t size);
+
+/* Set by a signal's handler: every load fails in its next turn. */
+extern volatile sig_atomic_t load_interrupted;
 
 /* Waits for events at most so long, and handles them. */
 void load_turn(struct load *load, int timeout_ms);

@@ -22,7 +22,8 @@ struct bench_setup {
     pid_t pid; /* of the server; 0: not known, so no CPU and no memory */
     double seconds;
     unsigned connections, rooms, members, payload, in_flight;
-    bool existing; /* scenario_new_rooms(): the same room each time */
+    unsigned first; /* scenario_load(): number of the first service */
+    bool existing;  /* scenario_new_rooms(): the same room each time */
 };
 
 struct bench_result {
@@ -55,7 +56,8 @@ void scenario_broadcast(const struct bench_setup *setup, struct bench_result *re
 void scenario_storm(const struct bench_setup *setup, struct bench_result *result);
 /* The same, one after the other, each in a room that did not exist (or all in one that did). */
 void scenario_new_rooms(const struct bench_setup *setup, struct bench_result *result);
-/* The same, each to a service of its own that nobody has asked for yet: `target.service`-0, -1, ... */
+/* The same, each to a service of its own that nobody has asked for yet: `target.service`-N from
+ * `first` on. */
 void scenario_load(const struct bench_setup *setup, struct bench_result *result);
 /* Connections that say nothing: memory. */
 void scenario_idle(const struct bench_setup *setup, struct bench_result *result);

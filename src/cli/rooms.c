@@ -29,7 +29,7 @@ static void add_room(struct columns *table, const json_t *room) {
     columns_add(table, "%s", term_size(memory, number_of_field(room, "memory")));
     columns_add(table, "%llu", (unsigned long long)number_of_field(room, "calls"));
     columns_add(table, "%llu", (unsigned long long)number_of_field(room, "calls_failed"));
-    columns_add(table, "%s", term_time(cpu, number_of_field(room, "cpu_us") * 1000));
+    columns_add(table, "%s", term_time(cpu, number_of_field(room, "cpu_ns")));
 }
 
 static void add_module(struct columns *table, const json_t *module) {

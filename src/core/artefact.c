@@ -47,7 +47,8 @@ static ramp_status artefact_join(ramp_bytes code, ramp_bytes lines, ramp_bytes *
     size_t size = code.size + lines.size + sizeof(footer);
     unsigned char *bytes = mem_alloc(size);
 
-    if (!bytes) return error_set(reterr, RAMP_NO_MEMORY, "no memory for an artefact of %zu bytes", size);
+    if (!bytes)
+        return error_set(reterr, RAMP_NO_MEMORY, "no memory for an artefact of %zu bytes", size);
     memcpy(footer.magic, footer_magic, sizeof(footer_magic));
     memcpy(bytes, code.data, code.size);
     if (lines.size) memcpy(bytes + code.size, lines.data, lines.size);
@@ -69,14 +70,17 @@ static void smoke_load(void *context, ramp_host *host, ramp_ticket ticket, const
     const struct smoke *smoke = context;
 
     (void)service;
-    ramp_complete_load(host, ticket,
-                       &(ramp_load_answer){.size = sizeof(ramp_load_answer), .artefact = smoke->artefact});
+    ramp_complete_load(
+        host, ticket,
+        &(ramp_load_answer){.size = sizeof(ramp_load_answer), .artefact = smoke->artefact});
 }
 
 static uint64_t smoke_clock(void *context) {
     const struct smoke *smoke = context;
 
-    return smoke->options->thread_cpu_ns ? smoke->options->thread_cpu_ns(smoke->options->context) + 1 : 1;
+    return smoke->options->thread_cpu_ns
+               ? smoke->options->thread_cpu_ns(smoke->options->context) + 1
+               : 1;
 }
 
 static int64_t smoke_wall(void *context) {
@@ -92,12 +96,14 @@ static void smoke_random(void *context, void *bytes, size_t size) {
 static void smoke_done(void *context, const ramp_outcome *outcome) {
     struct smoke *smoke = context;
 
-    if (outcome->call != RAMP_CALL_OPEN || outcome->state != RAMP_CALL_FAILED || smoke->status) return;
+    if (outcome->call != RAMP_CALL_OPEN || outcome->state != RAMP_CALL_FAILED || smoke->status)
+        return;
     smoke->status = error_set(smoke->reterr, RAMP_REFUSED, "the module does not start: %s%s%s",
                               outcome->message, outcome->where[0] ? " at " : "", outcome->where);
 }
 
-static void smoke_close(void *context, ramp_connection *connection, uint16_t code, const char *reason) {
+static void smoke_close(void *context, ramp_connection *connection, uint16_t code,
+                        const char *reason) {
     (void)context;
     (void)connection;
     (void)code;
@@ -132,15 +138,16 @@ static ramp_status artefact_smoke(ramp_bytes artefact, const ramp_compile_option
     return status ? status : smoke.status;
 }
 
-ramp_status ramp_compile(ramp_bytes wasm, const ramp_compile_options *given, ramp_bytes *ret_artefact,
-                         ramp_error *reterr) {
+ramp_status ramp_compile(ramp_bytes wasm, const ramp_compile_options *given,
+                         ramp_bytes *ret_artefact, ramp_error *reterr) {
     ramp_compile_options options = {0};
     struct engine *engine = NULL;
     struct scan scan;
     ramp_bytes code = {0}, lines = {0}, artefact = {0};
     ramp_status status;
 
-    if (given) memcpy(&options, given, given->size < sizeof(options) ? given->size : sizeof(options));
+    if (given)
+        memcpy(&options, given, given->size < sizeof(options) ? given->size : sizeof(options));
     status = scan_module(wasm, &scan, reterr);
     if (status) return status;
     if (scan.lines_size)
@@ -172,14 +179,15 @@ static bool footer_is_valid(const struct footer *footer, uint64_t size) {
 }
 
 /* Reads footer and lines of a file; its code is mapped by the engine. */
-static ramp_status file_read_tail(const char *path, struct footer *ret_footer, ramp_bytes *ret_lines,
-                                  ramp_error *reterr) {
+static ramp_status file_read_tail(const char *path, struct footer *ret_footer,
+                                  ramp_bytes *ret_lines, ramp_error *reterr) {
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     char *lines = NULL;
     struct stat info;
     ramp_status status;
 
-    if (fd < 0) return error_set(reterr, RAMP_IO, "cannot open artefact %s: %s", path, strerror(errno));
+    if (fd < 0)
+        return error_set(reterr, RAMP_IO, "cannot open artefact %s: %s", path, strerror(errno));
     status = error_set(reterr, RAMP_IO, "%s is no artefact of this version of Ramp", path);
     if (fstat(fd, &info) < 0 || info.st_size < (off_t)sizeof(*ret_footer)) goto fail;
     if (pread(fd, ret_footer, sizeof(*ret_footer), info.st_size - (off_t)sizeof(*ret_footer)) !=
@@ -206,8 +214,8 @@ fail:
     return status;
 }
 
-static ramp_status bytes_read_tail(ramp_bytes artefact, struct footer *ret_footer, ramp_bytes *ret_lines,
-                                   ramp_error *reterr) {
+static ramp_status bytes_read_tail(ramp_bytes artefact, struct footer *ret_footer,
+                                   ramp_bytes *ret_lines, ramp_error *reterr) {
     const unsigned char *bytes = artefact.data;
     char *lines;
 
@@ -244,8 +252,8 @@ static ramp_status artefact_load(ramp_host *host, const char *path, ramp_bytes b
     return RAMP_OK;
 }
 
-ramp_status artefact_open(ramp_host *host, const ramp_load_answer *answer, struct artefact *ret_artefact,
-                          ramp_error *reterr) {
+ramp_status artefact_open(ramp_host *host, const ramp_load_answer *answer,
+                          struct artefact *ret_artefact, ramp_error *reterr) {
     ramp_bytes compiled = {0};
     ramp_status status;
 

@@ -216,8 +216,8 @@ static void call_split_panic(struct call *call) {
     if (!place || !is_place(place + 1)) return;
     *place++ = '\0';
     size = strlen(place);
-    if (size > 0 && size < sizeof(call->where) && *place != ':' && strncmp(place, "~lib/", 5) != 0 &&
-        strncmp(place, "__ramp", 6) != 0)
+    if (size > 0 && size < sizeof(call->where) && *place != ':' &&
+        strncmp(place, "~lib/", 5) != 0 && strncmp(place, "__ramp", 6) != 0)
         memcpy(call->where, place, size + 1);
 }
 
@@ -231,8 +231,7 @@ static void call_read_failure(struct call *call) {
         switch (failure->kind) {
         case ENGINE_BY_EPOCH:
             call->status = RAMP_CPU;
-            snprintf(call->message, sizeof(call->message),
-                     "used more than its %u ms of CPU time",
+            snprintf(call->message, sizeof(call->message), "used more than its %u ms of CPU time",
                      (unsigned)(call->budget_ns / 1000000));
             break;
         case ENGINE_BY_LIMIT:
@@ -266,8 +265,8 @@ enum engine_verdict call_on_epoch(void *context) {
         if (call->thread_mark_ns) call->thread_ns += thread_ns - call->thread_mark_ns;
         call->thread_mark_ns = thread_ns;
         /* What was spent before the first epoch has not been measured: at most one slice. */
-        is_over = is_over &&
-                  call->thread_ns + options->slice_ms * UINT64_C(1000000) >= call->budget_ns;
+        is_over =
+            is_over && call->thread_ns + options->slice_ms * UINT64_C(1000000) >= call->budget_ns;
     }
     if (is_over) return ENGINE_KILL;
     return call->suspendable ? ENGINE_YIELD : ENGINE_CONTINUE;
@@ -355,7 +354,9 @@ static void call_apply_batch(struct call *call) {
                             (uint64_t)event->period_ms * 1000000u))
                 host_log(host, 3, room->service->name, room->id, "no memory for a timer");
             break;
-        case RAMP_EVENT_TIMER_CLEAR: timers_clear(&room->timers, &host->timers, event->timer_id); break;
+        case RAMP_EVENT_TIMER_CLEAR:
+            timers_clear(&room->timers, &host->timers, event->timer_id);
+            break;
         default: break;
         }
     }

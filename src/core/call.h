@@ -44,19 +44,19 @@ struct call {
     void *tag;
     ramp_connection *connection;
     int32_t arguments[3];
-    ramp_bytes payload;      /* in the inbox; until the handler ends */
+    ramp_bytes payload; /* in the inbox; until the handler ends */
     struct batch batch;
-    ramp_bytes result;       /* what result_read reads; in `text`, a connection or the room */
+    ramp_bytes result; /* what result_read reads; in `text`, a connection or the room */
     int64_t time_ms;
     uint64_t budget_ns, cpu_ns, entered_ns;
     uint64_t thread_ns, thread_mark_ns; /* CPU time of the thread, counted since the first epoch */
     uint32_t log_count;
-    uint32_t new_timers;     /* that the batch will add, counted generously */
-    int32_t result_value;    /* of ramp_abi_v1; written when the call ends */
-    ramp_status status;      /* FAILED */
+    uint32_t new_timers;  /* that the batch will add, counted generously */
+    int32_t result_value; /* of ramp_abi_v1; written when the call ends */
+    ramp_status status;   /* FAILED */
     char message[LIMIT_PANIC_SIZE + 1];
     char where[256];
-    char *text;              /* room for results that are made, e.g. a decoded query value */
+    char *text; /* room for results that are made, e.g. a decoded query value */
     size_t text_capacity;
 };
 

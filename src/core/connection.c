@@ -120,7 +120,8 @@ ramp_status ramp_join(ramp_host *host, const char *service, const char *room_id,
     old = map_get(&room->connections, options->id, strlen(options->id));
     if (old && old->owner != options->owner)
         return error_set(error, RAMP_CONFLICT,
-                         "connection '%s' of room '%s' is held by another owner", options->id, room_id);
+                         "connection '%s' of room '%s' is held by another owner", options->id,
+                         room_id);
     if (room->connections.count >= LIMIT_ROOM_CONNECTIONS)
         return error_set(error, RAMP_LIMIT, "room '%s' has %u connections, the most it may have",
                          room_id, LIMIT_ROOM_CONNECTIONS);
@@ -137,13 +138,14 @@ ramp_status ramp_join(ramp_host *host, const char *service, const char *room_id,
     connection->data = options->data;
     connection->owner = options->owner;
     connection->state = CONNECTION_JOINING;
-    if (!old && !map_put(&room->connections, connection->text, strlen(connection->text), connection))
+    if (!old &&
+        !map_put(&room->connections, connection->text, strlen(connection->text), connection))
         goto no_memory;
     if (old) {
-        leave = inbox_push(&room->inbox, &host->chunks,
-                           &(struct inbox_entry){
-                               .kind = RAMP_CALL_LEAVE, .code = 4409, .connection = old},
-                           NULL, 0);
+        leave = inbox_push(
+            &room->inbox, &host->chunks,
+            &(struct inbox_entry){.kind = RAMP_CALL_LEAVE, .code = 4409, .connection = old}, NULL,
+            0);
         if (!leave) goto no_memory;
     }
     if (!room_enqueue(room,
@@ -326,8 +328,8 @@ const char *ramp_connection_service(const ramp_connection *connection) {
     return connection->room->service->name;
 }
 
-ramp_connection *ramp_connection_find(ramp_host *host, const char *service_name, const char *room_id,
-                                      const char *id) {
+ramp_connection *ramp_connection_find(ramp_host *host, const char *service_name,
+                                      const char *room_id, const char *id) {
     struct service *service = service_find(host, service_name);
     struct room *room = service ? room_find(service, room_id) : NULL;
 

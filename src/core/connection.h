@@ -15,31 +15,39 @@
 struct room;
 
 enum connection_state {
-    CONNECTION_JOINING,  /* its join is queued */
-    CONNECTION_MEMBER,   /* its join has been dispatched */
-    CONNECTION_LEAVING,  /* its leave is queued */
-    CONNECTION_LEAVES    /* its leave is being dispatched */
+    CONNECTION_JOINING, /* its join is queued */
+    CONNECTION_MEMBER,  /* its join has been dispatched */
+    CONNECTION_LEAVING, /* its leave is queued */
+    CONNECTION_LEAVES   /* its leave is being dispatched */
 };
 
 /* Parts of the text that a connection keeps, in the order in which they lie in `text`. */
-enum connection_part { PART_ID, PART_USER, PART_QUERY, PART_IP, PART_HEADERS, PART_CLAIMS, PART_COUNT };
+enum connection_part {
+    PART_ID,
+    PART_USER,
+    PART_QUERY,
+    PART_IP,
+    PART_HEADERS,
+    PART_CLAIMS,
+    PART_COUNT
+};
 
 struct ramp_connection {
     struct room *room;
-    void *data;     /* the embedder's */
+    void *data; /* the embedder's */
     void *join_tag;
     uint64_t owner;
     uint32_t handle; /* 0: not a member */
     uint32_t queued_size;
     uint16_t queued_count;
     uint8_t state;
-    bool was_busy;       /* the embedder waits for on_ready */
-    bool is_slow;        /* on_backpressure is queued or was called, and it has not drained */
-    bool replaced;       /* the host has closed it: on_close was called */
-    bool never_joined;   /* it left before its join was dispatched, or its room failed meanwhile: its
+    bool was_busy;     /* the embedder waits for on_ready */
+    bool is_slow;      /* on_backpressure is queued or was called, and it has not drained */
+    bool replaced;     /* the host has closed it: on_close was called */
+    bool never_joined; /* it left before its join was dispatched, or its room failed meanwhile: its
                             leave is not for the module */
     struct list in_full; /* room->full: it waits for the room's inbox, not for its own part of it */
-    struct inbox_spare leave; /* a leave cannot fail */
+    struct inbox_spare leave;  /* a leave cannot fail */
     uint32_t ends[PART_COUNT]; /* where each part ends in `text` */
     char text[];
 };

@@ -18,9 +18,9 @@ struct batch_block;
 struct batch {
     ramp_event *events;
     size_t count, capacity;
-    size_t size;     /* bytes copied */
-    size_t db_size;  /* of these, db keys and values */
-    size_t db_count; /* db writes */
+    size_t size;               /* bytes copied */
+    size_t db_size;            /* of these, db keys and values */
+    size_t db_count;           /* db writes */
     struct batch_block *block; /* the one that is being filled; the first is kept over resets */
 };
 

@@ -13,7 +13,7 @@
 #include "core/call.h"
 #include "engine/engine.h"
 
-#define STRINGIFY(x) #x
+#define STRINGIFY(x)                      #x
 #define VERSION_TEXT(major, minor, patch) STRINGIFY(major) "." STRINGIFY(minor) "." STRINGIFY(patch)
 
 const char *ramp_version(void) {
@@ -108,16 +108,18 @@ static ramp_status host_make_engine(ramp_host *host, ramp_error *reterr) {
     return RAMP_OK;
 }
 
-ramp_status ramp_host_new(const ramp_host_options *options, ramp_host **ret_host, ramp_error *reterr) {
+ramp_status ramp_host_new(const ramp_host_options *options, ramp_host **ret_host,
+                          ramp_error *reterr) {
     ramp_host *host = NULL;
     ramp_status status;
     uint64_t seed;
 
     if (!options->monotonic_ns || !options->wall_ms || !options->random || !options->store ||
         !options->on_done || !options->on_close)
-        return error_set(reterr, RAMP_ARGS,
-                         "ramp_host_new: monotonic_ns, wall_ms, random, store, on_done and on_close "
-                         "are required");
+        return error_set(
+            reterr, RAMP_ARGS,
+            "ramp_host_new: monotonic_ns, wall_ms, random, store, on_done and on_close "
+            "are required");
     host = mem_zalloc(sizeof(*host));
     if (!host) return error_set(reterr, RAMP_NO_MEMORY, "no memory for a host");
     host->options = options_complete(options);
@@ -131,7 +133,8 @@ ramp_status ramp_host_new(const ramp_host_options *options, ramp_host **ret_host
     host->next_ticket = 1;
     host_read_wall_clock(host);
     status = RAMP_NO_MEMORY;
-    if (!table_init(&host->table, host->options.modules_max, host->options.modules_bytes_max)) goto fail;
+    if (!table_init(&host->table, host->options.modules_max, host->options.modules_bytes_max))
+        goto fail;
     status = host_make_engine(host, reterr);
     if (status) goto fail;
     *ret_host = host;
@@ -241,17 +244,18 @@ uint64_t ramp_host_deadline(const ramp_host *host) {
 
     if (timers) deadline_ns = timers->next_ns;
     if (!list_empty(&host->idle) && host->options.room_idle_ms != UINT32_MAX)
-        deadline_ns = earlier(deadline_ns, list_item(host->idle.next, struct room, in_idle)->idle_since_ns +
-                                               host->options.room_idle_ms * UINT64_C(1000000));
+        deadline_ns =
+            earlier(deadline_ns, list_item(host->idle.next, struct room, in_idle)->idle_since_ns +
+                                     host->options.room_idle_ms * UINT64_C(1000000));
     if (!list_empty(&host->loading))
-        deadline_ns = earlier(deadline_ns,
-                              list_item(host->loading.next, struct service, in_wait)->until_ns);
+        deadline_ns =
+            earlier(deadline_ns, list_item(host->loading.next, struct service, in_wait)->until_ns);
     if (!list_empty(&host->failed))
-        deadline_ns = earlier(deadline_ns,
-                              list_item(host->failed.next, struct service, in_wait)->until_ns);
+        deadline_ns =
+            earlier(deadline_ns, list_item(host->failed.next, struct service, in_wait)->until_ns);
     if (!list_empty(&host->table.waiting))
-        deadline_ns = earlier(deadline_ns,
-                              list_item(host->table.waiting.next, struct service, in_wait)->until_ns);
+        deadline_ns = earlier(
+            deadline_ns, list_item(host->table.waiting.next, struct service, in_wait)->until_ns);
     if (!list_empty(&host->answers)) deadline_ns = 0;
     return deadline_ns;
 }
@@ -323,7 +327,8 @@ void ramp_host_modules(const ramp_host *host, void (*each)(void *, const ramp_mo
     }
 }
 
-void ramp_host_rooms(const ramp_host *host, void (*each)(void *, const ramp_room_info *), void *context) {
+void ramp_host_rooms(const ramp_host *host, void (*each)(void *, const ramp_room_info *),
+                     void *context) {
     size_t index = 0;
 
     for (struct map_entry *entry; (entry = map_next(&host->services, &index));) {
@@ -336,7 +341,8 @@ void ramp_host_rooms(const ramp_host *host, void (*each)(void *, const ramp_room
                                    .connections = room->member_count,
                                    .timers = room->timers.count,
                                    .queued = room->inbox.count,
-                                   .memory = room->instance ? engine_memory(room->instance).size : 0,
+                                   .memory =
+                                       room->instance ? engine_memory(room->instance).size : 0,
                                    .calls = room->calls,
                                    .calls_failed = room->calls_failed,
                                    .cpu_ns = room->cpu_ns,

@@ -27,19 +27,19 @@ struct ramp_host {
     ramp_host_options options; /* defaults filled in */
     struct engine *engine;
     struct table table;
-    struct map services;        /* name -> service */
-    struct list ready;          /* services with rooms that can run, in turn */
-    struct list loading;        /* services that have asked the store, oldest first */
-    struct list failed;         /* services whose load has failed, oldest first */
-    struct list idle;           /* rooms without connections, idle longest first */
-    struct list answers;        /* of drivers, not yet looked at */
-    struct timer_queue timers;  /* rooms by their next timer */
+    struct map services;       /* name -> service */
+    struct list ready;         /* services with rooms that can run, in turn */
+    struct list loading;       /* services that have asked the store, oldest first */
+    struct list failed;        /* services whose load has failed, oldest first */
+    struct list idle;          /* rooms without connections, idle longest first */
+    struct list answers;       /* of drivers, not yet looked at */
+    struct timer_queue timers; /* rooms by their next timer */
     struct inbox_pool chunks;
-    struct call *free_calls;    /* stock, last in first out */
+    struct call *free_calls; /* stock, last in first out */
     size_t free_call_count;
-    struct call *current;       /* whose guest is running; NULL outside of guests */
-    uint64_t now_ns;            /* monotonic, as of the last reading */
-    int64_t wall_ms;            /* wall clock at wall_ns */
+    struct call *current; /* whose guest is running; NULL outside of guests */
+    uint64_t now_ns;      /* monotonic, as of the last reading */
+    int64_t wall_ms;      /* wall clock at wall_ns */
     uint64_t wall_ns;
     ramp_ticket next_ticket;
     bool stepping;
@@ -51,7 +51,7 @@ struct ramp_host {
 uint64_t host_read_clock(ramp_host *host);
 /* Unix ms at host->now_ns. */
 int64_t host_wall_ms(const ramp_host *host);
-void host_log(ramp_host *host, int level, const char *service, const char *room, const char *format, ...)
-    __attribute__((format(printf, 5, 6)));
+void host_log(ramp_host *host, int level, const char *service, const char *room, const char *format,
+              ...) __attribute__((format(printf, 5, 6)));
 
 #endif

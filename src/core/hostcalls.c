@@ -19,8 +19,8 @@
 #include "core/call.h"
 
 #define IMPORT(name)                                                                               \
-    static struct engine_trap *hostcall_##name(void *env, void *caller, union engine_value *values,  \
-                                               size_t count)
+    static struct engine_trap *hostcall_##name(void *env, void *caller,                            \
+                                               union engine_value *values, size_t count)
 /* Every body starts with this: the call that runs, and the unused parameters. */
 #define IMPORT_CALL()                                                                              \
     struct call *call = ((ramp_host *)env)->current;                                               \
@@ -41,7 +41,9 @@
 #define IMPORT_OUT(at)                                                                             \
     uint32_t out = values[at].u32, cap = values[(at) + 1].u32;                                     \
     if (!guest_slice(call->room, out, cap)) return bad_pointer();                                  \
-    call->result = (ramp_bytes){0}
+    call->result = (ramp_bytes) {                                                                  \
+        0                                                                                          \
+    }
 
 static struct engine_trap *answer(union engine_value *values, int32_t result) {
     values[0].i32 = result;
@@ -109,12 +111,15 @@ static ramp_event *add_message(struct call *call, ramp_event_type type, ramp_byt
 }
 
 /* The recipients without those at `except`, in slot order. false: no memory, or too much. */
-static bool set_recipients(struct call *call, ramp_event *event, const uint8_t *except, uint32_t count) {
+static bool set_recipients(struct call *call, ramp_event *event, const uint8_t *except,
+                           uint32_t count) {
     struct room *room = call->room;
-    ramp_connection **to = batch_room(&call->batch, (room->member_count + 1) * sizeof(ramp_connection *));
+    ramp_connection **to =
+        batch_room(&call->batch, (room->member_count + 1) * sizeof(ramp_connection *));
 
     if (!to) return false;
-    if (room->member_count) memcpy(to, room->members, room->member_count * sizeof(ramp_connection *));
+    if (room->member_count)
+        memcpy(to, room->members, room->member_count * sizeof(ramp_connection *));
     for (uint32_t i = 0; i < count; i++) {
         uint32_t handle;
         ramp_connection *connection;
@@ -139,7 +144,8 @@ IMPORT(room_broadcast) {
     if (except_count > UINT32_MAX / 4) return bad_pointer();
     except = guest_slice(call->room, values[3].u32, 4 * except_count);
     if (!except) return bad_pointer();
-    if (except_count > LIMIT_ROOM_CONNECTIONS) return answer(values, RAMP_ARGS); /* more than there are */
+    if (except_count > LIMIT_ROOM_CONNECTIONS)
+        return answer(values, RAMP_ARGS); /* more than there are */
     event = add_message(call, RAMP_EVENT_BROADCAST, payload, values[2].u32, &error);
     if (event && except_count > 0 && !set_recipients(call, event, except, except_count)) {
         batch_drop_last(&call->batch);
@@ -274,7 +280,8 @@ IMPORT(db_list) {
     IMPORT_BYTES(prefix, 0);
     IMPORT_BYTES(after, 2);
     IMPORT_OUT(5);
-    if (prefix.size > LIMIT_KEY_SIZE || after.size > LIMIT_KEY_SIZE) return answer(values, RAMP_TOO_BIG);
+    if (prefix.size > LIMIT_KEY_SIZE || after.size > LIMIT_KEY_SIZE)
+        return answer(values, RAMP_TOO_BIG);
     if (values[4].u32 == 0) return answer(values, RAMP_ARGS);
     return answer(values, RAMP_UNAVAILABLE);
 }
@@ -356,8 +363,8 @@ static bool is_token_char(unsigned char c) {
 }
 
 static bool is_forbidden_header(const char *name, size_t size) {
-    static const char *const names[] = {"connection", "keep-alive", "proxy-connection",
-                                        "te",         "trailer",    "transfer-encoding",
+    static const char *const names[] = {"connection", "keep-alive",    "proxy-connection",
+                                        "te",         "trailer",       "transfer-encoding",
                                         "upgrade",    "content-length"};
 
     for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
@@ -398,12 +405,14 @@ IMPORT(http_respond) {
     ramp_bytes headers_copy, body_copy;
 
     if (call->kind != RAMP_CALL_REQUEST) return answer(values, RAMP_DENIED);
-    if (status < 200 || status > 599 || !headers_are_valid(headers)) return answer(values, RAMP_ARGS);
+    if (status < 200 || status > 599 || !headers_are_valid(headers))
+        return answer(values, RAMP_ARGS);
     if (body.size > LIMIT_BODY_SIZE) return answer(values, RAMP_TOO_BIG);
     if (!batch_copy(&call->batch, headers.data, headers.size, &headers_copy) ||
         !batch_copy(&call->batch, body.data, body.size, &body_copy))
         return answer(values, RAMP_LIMIT);
-    if (!event) event = batch_add(&call->batch, RAMP_EVENT_RESPOND); /* a second one replaces the first */
+    if (!event)
+        event = batch_add(&call->batch, RAMP_EVENT_RESPOND); /* a second one replaces the first */
     if (!event) return answer(values, RAMP_LIMIT);
     event->code = (uint16_t)status;
     event->headers = headers_copy;
@@ -474,7 +483,8 @@ static size_t query_decode(const char *from, size_t size, char *to) {
 }
 
 /* The first parameter with that name. A value that is not UTF-8 once decoded counts as absent. */
-static int32_t query_value(struct call *call, ramp_bytes query, ramp_bytes name, ramp_bytes *ret_value) {
+static int32_t query_value(struct call *call, ramp_bytes query, ramp_bytes name,
+                           ramp_bytes *ret_value) {
     const char *at = query.data, *end = query.size ? at + query.size : at;
     char *text = call_text(call, query.size + 1);
 
@@ -511,7 +521,8 @@ IMPORT(conn_info) {
     case 0: value = connection_part(connection, PART_ID); break;
     case 1: error = query_value(call, connection_part(connection, PART_QUERY), name, &value); break;
     case 2:
-        if (!lines_value(connection_part(connection, PART_HEADERS), name, &value)) error = RAMP_NOT_FOUND;
+        if (!lines_value(connection_part(connection, PART_HEADERS), name, &value))
+            error = RAMP_NOT_FOUND;
         break;
     case 3:
         value = connection_part(connection, PART_USER);
@@ -519,7 +530,8 @@ IMPORT(conn_info) {
         break;
     case 4: value = connection_part(connection, PART_IP); break;
     default:
-        if (!lines_value(connection_part(connection, PART_CLAIMS), name, &value)) error = RAMP_NOT_FOUND;
+        if (!lines_value(connection_part(connection, PART_CLAIMS), name, &value))
+            error = RAMP_NOT_FOUND;
         break;
     }
     if (error) return answer(values, error);
@@ -540,7 +552,8 @@ IMPORT(env_get) {
             at[name.size] == '=') {
             const char *value = at + name.size + 1;
             size_t size = (size_t)(stop - value);
-            char *copy = call_text(call, size); /* a new version may change the environment meanwhile */
+            char *copy =
+                call_text(call, size); /* a new version may change the environment meanwhile */
             if (size && !copy) return answer(values, RAMP_LIMIT);
             if (size) memcpy(copy, value, size);
             return give(call, values, (ramp_bytes){copy, size}, out, cap);
@@ -552,7 +565,8 @@ IMPORT(env_get) {
 
 /* ---- NOW: bytes, time, chance, log ------------------------------------------------------------------ */
 
-static struct engine_trap *read_part(struct call *call, union engine_value *values, ramp_bytes from) {
+static struct engine_trap *read_part(struct call *call, union engine_value *values,
+                                     ramp_bytes from) {
     uint32_t offset = values[0].u32, size = values[2].u32;
     uint8_t *to = guest_slice(call->room, values[1].u32, size);
 
@@ -591,7 +605,7 @@ IMPORT(random) {
     return NULL;
 }
 
-/* Lines beyond what a call, or a service in a second, may write are counted, and told of in a later second. */
+/* Lines beyond what a call, or a service in a second, may write are counted, and told of later. */
 static bool log_is_due(struct call *call) {
     struct service *service = call->room->service;
     ramp_host *host = service->host;
@@ -620,7 +634,8 @@ IMPORT(log) {
     ramp_log_line line = {.level = values[0].u32 > 3 ? 3 : (int)values[0].u32,
                           .service = room->service->name,
                           .room = room->id,
-                          .connection = call->connection ? ramp_connection_id(call->connection) : "",
+                          .connection =
+                              call->connection ? ramp_connection_id(call->connection) : "",
                           .call = ramp_call_name(call->kind),
                           .text = text,
                           .by_module = true};
@@ -650,9 +665,9 @@ IMPORT(panic) {
 /* ---- the table ------------------------------------------------------------------------------- */
 
 #define hostcall_body_EVENT(name) hostcall_##name
-#define hostcall_body_NOW(name) hostcall_##name
+#define hostcall_body_NOW(name)   hostcall_##name
 #define hostcall_body_START(name) hostcall_##name
-#define hostcall_body_WAIT(name) NULL /* the engine suspends: hostcall_wait() */
+#define hostcall_body_WAIT(name)  NULL /* the engine suspends: hostcall_wait() */
 
 const struct engine_import hostcall_imports[] = {
 #define HANDLER(name, parameters, names, doc)

@@ -95,7 +95,8 @@ struct inbox_entry *inbox_push(struct inbox *inbox, struct inbox_pool *pool,
     return entry;
 }
 
-void inbox_push_spare(struct inbox *inbox, struct inbox_spare *spare, const struct inbox_entry *head) {
+void inbox_push_spare(struct inbox *inbox, struct inbox_spare *spare,
+                      const struct inbox_entry *head) {
     struct inbox_chunk *chunk = (struct inbox_chunk *)(void *)spare->bytes;
     size_t size = sizeof(spare->bytes) - sizeof(*chunk);
 
@@ -133,7 +134,8 @@ struct inbox_entry *inbox_after(const struct inbox *inbox, const struct inbox_en
             (const unsigned char *)entry >= chunk->bytes + chunk->tail)
             continue;
         if (at < chunk->bytes + chunk->tail) return (struct inbox_entry *)(uintptr_t)at;
-        return chunk->next ? (struct inbox_entry *)(void *)(chunk->next->bytes + chunk->next->head) : NULL;
+        return chunk->next ? (struct inbox_entry *)(void *)(chunk->next->bytes + chunk->next->head)
+                           : NULL;
     }
     return NULL;
 }

@@ -31,10 +31,10 @@ struct inbox_spare {
 };
 
 struct inbox_entry {
-    uint8_t kind;   /* ramp_call_kind */
-    bool binary;    /* message */
-    uint16_t code;  /* leave */
-    uint32_t size;  /* of the payload */
+    uint8_t kind;  /* ramp_call_kind */
+    bool binary;   /* message */
+    uint16_t code; /* leave */
+    uint32_t size; /* of the payload */
     ramp_connection *connection;
     void *tag;
     unsigned char payload[];
@@ -51,7 +51,8 @@ struct inbox_entry *inbox_push(struct inbox *inbox, struct inbox_pool *pool,
                                const struct inbox_entry *head, const ramp_bytes *parts,
                                size_t part_count);
 /* The same without a payload and without failing. */
-void inbox_push_spare(struct inbox *inbox, struct inbox_spare *spare, const struct inbox_entry *head);
+void inbox_push_spare(struct inbox *inbox, struct inbox_spare *spare,
+                      const struct inbox_entry *head);
 struct inbox_entry *inbox_front(const struct inbox *inbox); /* NULL: empty */
 void inbox_pop(struct inbox *inbox, struct inbox_pool *pool);
 /* The entry after `entry`; NULL: it is the last. */

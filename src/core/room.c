@@ -12,11 +12,7 @@
 #include "core/call.h"
 #include "core/names.h"
 
-enum {
-    SLOT_BITS = 20,
-    SLOTS_MAX = 1 << SLOT_BITS,
-    GENERATION_MAX = (1 << (32 - SLOT_BITS)) - 1
-};
+enum { SLOT_BITS = 20, SLOTS_MAX = 1 << SLOT_BITS, GENERATION_MAX = (1 << (32 - SLOT_BITS)) - 1 };
 
 static_assert(LIMIT_ROOM_CONNECTIONS < SLOTS_MAX, "a handle holds the slot in 20 bits");
 
@@ -156,7 +152,8 @@ void room_free(struct room *room) {
 }
 
 void room_end_if_unused(struct room *room) {
-    if (room->instance || room->module || room->inbox.count > 0 || room->connections.count > 0) return;
+    if (room->instance || room->module || room->inbox.count > 0 || room->connections.count > 0)
+        return;
     room_free(room);
 }
 
@@ -172,7 +169,8 @@ void room_make_ready(struct room *room) {
 
 bool room_enqueue(struct room *room, const struct inbox_entry *head, const ramp_bytes *parts,
                   size_t part_count) {
-    if (!inbox_push(&room->inbox, &room->service->host->chunks, head, parts, part_count)) return false;
+    if (!inbox_push(&room->inbox, &room->service->host->chunks, head, parts, part_count))
+        return false;
     room_enqueued(room);
     return true;
 }
@@ -456,8 +454,9 @@ static bool room_begin_open(struct room *room) {
     ramp_status status = RAMP_OK;
 
     if (host->instance_count >= host->options.rooms_max)
-        status = error_set(&error, RAMP_UNAVAILABLE, "this host holds %u rooms, the most it may hold",
-                           host->options.rooms_max);
+        status =
+            error_set(&error, RAMP_UNAVAILABLE, "this host holds %u rooms, the most it may hold",
+                      host->options.rooms_max);
     if (!status) status = engine_instance_open(room->module->code, room, &room->instance, &error);
     if (!status) {
         host->instance_count++;

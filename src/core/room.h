@@ -14,7 +14,13 @@
 #include "core/timers.h"
 #include "engine/engine.h"
 
-enum open_reason { OPEN_FRESH = 0, OPEN_VERSION = 1, OPEN_MOVED = 2, OPEN_TRAP = 3, OPEN_COMMIT = 4 };
+enum open_reason {
+    OPEN_FRESH = 0,
+    OPEN_VERSION = 1,
+    OPEN_MOVED = 2,
+    OPEN_TRAP = 3,
+    OPEN_COMMIT = 4
+};
 
 struct slot {
     ramp_connection *connection; /* NULL: free */
@@ -33,18 +39,18 @@ struct room {
     struct module *module; /* of the instance, or the one it will have; NULL: none yet */
     struct module *next;   /* the version to change over to, pinned for it; NULL: none */
     struct engine_instance *instance;
-    struct engine_memory memory;    /* as last seen */
+    struct engine_memory memory;                        /* as last seen */
     uint32_t guest_inbox, guest_inbox_cap, guest_flags; /* the descriptor of ramp_abi_v1 */
-    uint32_t sequence;              /* of calls */
-    struct call *call;              /* running or suspended */
+    uint32_t sequence;                                  /* of calls */
+    struct call *call;                                  /* running or suspended */
     struct inbox inbox;
-    uint32_t request_count;         /* queued requests, opens and joins */
+    uint32_t request_count; /* queued requests, opens and joins */
     struct slot *slots;
     uint32_t slot_count, slot_capacity;
-    ramp_connection **members;      /* in slot order */
+    ramp_connection **members; /* in slot order */
     uint32_t member_count, member_capacity;
-    struct list full;               /* connections whose message found the inbox full */
-    struct map connections;         /* id -> connection, from join until its leave is queued */
+    struct list full;       /* connections whose message found the inbox full */
+    struct map connections; /* id -> connection, from join until its leave is queued */
     struct timers timers;
     struct failure_note *failure;
     struct list in_run;    /* service->ready or ->parked */
@@ -52,10 +58,10 @@ struct room {
     struct list in_idle;   /* host->idle */
     uint64_t idle_since_ns;
     uint8_t open_reason;
-    bool is_open;     /* on_open has succeeded */
-    bool pins;        /* counted in module->pin_count */
-    bool ending;      /* close when there is nothing else to do */
-    bool waiting;     /* its call is parked in wait() */
+    bool is_open; /* on_open has succeeded */
+    bool pins;    /* counted in module->pin_count */
+    bool ending;  /* close when there is nothing else to do */
+    bool waiting; /* its call is parked in wait() */
     uint64_t calls, calls_failed, cpu_ns;
     uint8_t id_size;
     char id[];

@@ -31,7 +31,8 @@ struct service *service_get(ramp_host *host, const char *name, ramp_error *reter
     struct service *service;
 
     if (!service_name_is_valid(name)) {
-        error_set(reterr, RAMP_ARGS, "'%.80s' is no name of a service: [a-z0-9][a-z0-9-]{0,62}", name);
+        error_set(reterr, RAMP_ARGS, "'%.80s' is no name of a service: [a-z0-9][a-z0-9-]{0,62}",
+                  name);
         return NULL;
     }
     service = service_find(host, name);
@@ -264,7 +265,8 @@ void service_retry_queued(ramp_host *host) {
     struct list waiting;
 
     list_init(&waiting);
-    for (struct list *node; (node = list_pop_front(&host->table.waiting));) list_push_back(&waiting, node);
+    for (struct list *node; (node = list_pop_front(&host->table.waiting));)
+        list_push_back(&waiting, node);
     for (struct list *node; (node = list_pop_front(&waiting));) {
         struct service *service = list_item(node, struct service, in_wait);
         struct load_copy *copy = service->answer;

@@ -27,21 +27,21 @@ struct service {
     enum service_state state;
     struct module *module; /* current; NULL: not in the table */
     struct list in_module;
-    struct map rooms;      /* id -> room */
-    struct list ready;     /* rooms that can run, in turn */
-    struct list parked;    /* rooms that wait for the module */
-    struct list in_ready;  /* host->ready, if any room is */
-    struct list in_wait;   /* host->loading, host->failed or table.waiting */
+    struct map rooms;     /* id -> room */
+    struct list ready;    /* rooms that can run, in turn */
+    struct list parked;   /* rooms that wait for the module */
+    struct list in_ready; /* host->ready, if any room is */
+    struct list in_wait;  /* host->loading, host->failed or table.waiting */
     ramp_ticket ticket;
-    uint64_t until_ns;     /* FAILED: end; LOADING, QUEUED: deadline */
+    uint64_t until_ns;        /* FAILED: end; LOADING, QUEUED: deadline */
     struct load_copy *answer; /* QUEUED */
-    ramp_error error;      /* FAILED: why */
-    ramp_bytes env;        /* owned */
-    bool update_wanted;    /* load again although there is a module */
+    ramp_error error;         /* FAILED: why */
+    ramp_bytes env;           /* owned */
+    bool update_wanted;       /* load again although there is a module */
     void *update_tag;
-    uint32_t held;         /* in use by a loop: not freed */
+    uint32_t held; /* in use by a loop: not freed */
     uint64_t cpu_ns;
-    uint64_t log_second;   /* rate limit of log lines */
+    uint64_t log_second; /* rate limit of log lines */
     uint32_t log_count, log_dropped;
 };
 

@@ -37,7 +37,8 @@ void table_stop(struct table *table) {
 void table_done(ramp_host *host) {
     struct table *table = &host->table;
 
-    for (uint32_t i = 0; table->entries && i < table_slots(table); i++) module_free(table->entries[i]);
+    for (uint32_t i = 0; table->entries && i < table_slots(table); i++)
+        module_free(table->entries[i]);
     mem_free(table->entries);
     table->entries = NULL;
 }
@@ -120,27 +121,29 @@ static bool table_evict(ramp_host *host) {
         table_drop(host, module);
         return true;
     }
-    list_each(&module->rooms, node, following)
-        room_end(list_item(node, struct room, in_module));
+    list_each(&module->rooms, node, following) room_end(list_item(node, struct room, in_module));
     return true;
 }
 
 /* true: there is a slot for `size` more bytes. */
 static bool table_has_room(const struct table *table, size_t size) {
-    return table->count < table->max && (table->count == 0 || table->size + size <= table->size_max);
+    return table->count < table->max &&
+           (table->count == 0 || table->size + size <= table->size_max);
 }
 
 static uint32_t table_evicting_count(const struct table *table) {
     uint32_t count = 0;
 
-    for (uint32_t i = 0; i < table_slots(table); i++) count += table->entries[i] && table->entries[i]->evicting;
+    for (uint32_t i = 0; i < table_slots(table); i++)
+        count += table->entries[i] && table->entries[i]->evicting;
     return count;
 }
 
 static uint32_t table_waiting_count(const struct table *table) {
     uint32_t count = 0;
 
-    for (struct list *node = table->waiting.next; node != &table->waiting; node = node->next) count++;
+    for (struct list *node = table->waiting.next; node != &table->waiting; node = node->next)
+        count++;
     return count;
 }
 
@@ -206,7 +209,8 @@ ramp_status table_place(ramp_host *host, const ramp_load_answer *answer, bool is
     if (table_evicting_count(table) > table_waiting_count(table)) return RAMP_BUSY;
     if (is_switch && table->count < table_slots(table))
         return table_load(host, answer, ret_module, reterr);
-    return error_set(reterr, RAMP_UNAVAILABLE,
-                     "all %u slots of the module table hold services with open connections; try again",
-                     table->max);
+    return error_set(
+        reterr, RAMP_UNAVAILABLE,
+        "all %u slots of the module table hold services with open connections; try again",
+        table->max);
 }

@@ -30,10 +30,10 @@ struct module {
     struct list services;     /* service.in_module */
     struct list rooms;        /* room.in_module */
     uint32_t room_count;
-    uint32_t pin_count;       /* of these, rooms that must not be ended */
-    uint32_t clean_calls;     /* calls without a used-up slice, until it is promoted */
-    bool promoted, demoted;   /* may take the unchecked path; never may again */
-    bool evicting;            /* its rooms are being ended */
+    uint32_t pin_count;     /* of these, rooms that must not be ended */
+    uint32_t clean_calls;   /* calls without a used-up slice, until it is promoted */
+    bool promoted, demoted; /* may take the unchecked path; never may again */
+    bool evicting;          /* its rooms are being ended */
 };
 
 struct table {
@@ -49,8 +49,9 @@ RAMP_CHECK bool table_init(struct table *table, uint32_t max, size_t size_max);
 void table_stop(struct table *table);
 void table_done(ramp_host *host); /* after all rooms and services */
 struct module *table_find(const struct table *table, const ramp_module_id *id);
-/* Makes an entry of what the store answered; `is_switch`: for a service that has one already. RAMP_BUSY: an eviction is under way, try again when a slot
- * is free. RAMP_UNAVAILABLE: every entry is in use. Else as loading went. */
+/* Makes an entry of what the store answered; `is_switch`: for a service that has one already.
+ * RAMP_BUSY: an eviction is under way, try again when a slot is free. RAMP_UNAVAILABLE: every entry is
+ * in use. Else as loading went. */
 RAMP_CHECK ramp_status table_place(ramp_host *host, const ramp_load_answer *answer, bool is_switch,
                                    struct module **ret_module, ramp_error *reterr);
 void table_touch(ramp_host *host, struct module *module);

@@ -30,7 +30,8 @@ static void heap_sift_down(struct timer_queue *queue, size_t at) {
     struct timers *timers = queue->heap[at];
 
     for (size_t child; (child = 2 * at + 1) < queue->count; at = child) {
-        if (child + 1 < queue->count && queue->heap[child + 1]->next_ns < queue->heap[child]->next_ns)
+        if (child + 1 < queue->count &&
+            queue->heap[child + 1]->next_ns < queue->heap[child]->next_ns)
             child++;
         if (queue->heap[child]->next_ns >= timers->next_ns) break;
         heap_place(queue, at, queue->heap[child]);
@@ -162,7 +163,8 @@ size_t timers_due(struct timers *timers, struct timer_queue *queue, uint64_t now
     return count;
 }
 
-void timers_postpone(struct timers *timers, struct timer_queue *queue, int32_t id, uint64_t due_ns) {
+void timers_postpone(struct timers *timers, struct timer_queue *queue, int32_t id,
+                     uint64_t due_ns) {
     struct timer *timer = timers_find(timers, id);
 
     assert(timer && timer->is_queued);
@@ -171,7 +173,8 @@ void timers_postpone(struct timers *timers, struct timer_queue *queue, int32_t i
     timers_requeue(timers, queue);
 }
 
-bool timers_dispatch(struct timers *timers, struct timer_queue *queue, int32_t id, uint32_t sequence) {
+bool timers_dispatch(struct timers *timers, struct timer_queue *queue, int32_t id,
+                     uint32_t sequence) {
     struct timer *timer = timers_find(timers, id);
 
     if (!timer || timer->sequence != sequence) return false;

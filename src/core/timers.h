@@ -36,7 +36,8 @@ struct timer_queue {
 };
 
 void timers_init(struct timers *timers);
-void timers_done(struct timers *timers, struct timer_queue *queue); /* clears them all; a queued one stays cleared */
+void timers_done(struct timers *timers,
+                 struct timer_queue *queue); /* clears them all; a queued one stays cleared */
 bool timers_has(const struct timers *timers, int32_t id);
 /* Delay and period in ms, already checked. false: no memory. */
 bool timers_set(struct timers *timers, struct timer_queue *queue, int32_t id, uint64_t due_ns,
@@ -48,14 +49,16 @@ struct timer_due {
     uint32_t sequence;
 };
 
-/* Up to `max` timers that are due at `now_ns` and not queued, earliest first: to be queued by the caller. They
- * are set to their next time; periods that are missed meanwhile collapse. Returns how many. */
+/* Up to `max` timers that are due at `now_ns` and not queued, earliest first: to be queued by the
+ * caller. They are set to their next time; periods that are missed meanwhile collapse. Returns how
+ * many. */
 size_t timers_due(struct timers *timers, struct timer_queue *queue, uint64_t now_ns,
                   struct timer_due *ret_due, size_t max);
 /* What timers_due() gave could not be queued: it is due again at `due_ns`. */
 void timers_postpone(struct timers *timers, struct timer_queue *queue, int32_t id, uint64_t due_ns);
 /* A queued timer comes to its turn. true: call it. false: it was cleared or set again. */
-bool timers_dispatch(struct timers *timers, struct timer_queue *queue, int32_t id, uint32_t sequence);
+bool timers_dispatch(struct timers *timers, struct timer_queue *queue, int32_t id,
+                     uint32_t sequence);
 struct timers *timer_queue_first(const struct timer_queue *queue); /* NULL: empty */
 void timer_queue_done(struct timer_queue *queue);
 

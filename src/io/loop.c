@@ -34,7 +34,8 @@ void loop_done(struct loop *loop) {
 }
 
 static uint32_t epoll_events(unsigned what) {
-    return (what & LOOP_READ ? (uint32_t)EPOLLIN : 0) | (what & LOOP_WRITE ? (uint32_t)EPOLLOUT : 0);
+    return (what & LOOP_READ ? (uint32_t)EPOLLIN : 0) |
+           (what & LOOP_WRITE ? (uint32_t)EPOLLOUT : 0);
 }
 
 bool loop_watch(struct loop *loop, struct source *source, unsigned what) {

@@ -79,20 +79,23 @@ static void address_write(int fd, char text[SOCK_ADDRESS_MAX]) {
 
 int sock_listen(const char *address, char ret_address[SOCK_ADDRESS_MAX], char *ret_message,
                 size_t message_size) {
-    const struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
+    const struct addrinfo hints = {.ai_socktype = SOCK_STREAM,
+                                   .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
     struct addrinfo *found = NULL;
     char host[256], port[6];
     int fd = -1, failed;
 
     if (!address_split(address, host, sizeof(host), port)) {
         snprintf(ret_message, message_size,
-                 "'%s' is no address to listen on; it has the form HOST:PORT or [IPV6]:PORT", address);
+                 "'%s' is no address to listen on; it has the form HOST:PORT or [IPV6]:PORT",
+                 address);
         errno = EINVAL;
         return -1;
     }
     failed = getaddrinfo(host, port, &hints, &found);
     if (failed) {
-        snprintf(ret_message, message_size, "cannot listen on %s: %s", address, gai_strerror(failed));
+        snprintf(ret_message, message_size, "cannot listen on %s: %s", address,
+                 gai_strerror(failed));
         return -1;
     }
     fd = socket(found->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -131,8 +134,9 @@ ssize_t sock_send(int fd, const struct iovec *parts, int part_count) {
     struct msghdr message = {.msg_iov = (struct iovec *)parts, .msg_iovlen = (size_t)part_count};
     ssize_t sent;
 
-    do sent = part_count == 1 ? send(fd, parts->iov_base, parts->iov_len, MSG_NOSIGNAL)
-                              : sendmsg(fd, &message, MSG_NOSIGNAL);
+    do
+        sent = part_count == 1 ? send(fd, parts->iov_base, parts->iov_len, MSG_NOSIGNAL)
+                               : sendmsg(fd, &message, MSG_NOSIGNAL);
     while (sent < 0 && errno == EINTR);
     return sent < 0 ? -errno : sent;
 }

@@ -25,7 +25,7 @@ int sock_listen(const char *address, char ret_address[SOCK_ADDRESS_MAX], char *r
                 size_t message_size);
 
 /* All of these return a negative errno on failure. */
-int sock_accept(int listener); /* the new descriptor */
+int sock_accept(int listener);                          /* the new descriptor */
 ssize_t sock_receive(int fd, void *bytes, size_t size); /* 0: the peer sends no more */
 ssize_t sock_send(int fd, const struct iovec *parts, int part_count);
 

@@ -335,7 +335,9 @@ static void conn_judge_queue(struct conn *conn) {
 }
 
 void conn_flush(struct conn *conn) {
-    if (conn->state == CONN_DEAD || !conn_send(conn)) return;
+    if (conn->state == CONN_DEAD) return;
+    if (conn->last_code) websocket_finish(conn);
+    if (!conn_send(conn)) return;
     if (conn->overflowed) {
         /* A close frame would stand behind megabytes that nobody reads. */
         METRIC_ADD(conn->worker, overflows, 1);

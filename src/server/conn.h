@@ -56,12 +56,15 @@ struct conn {
     ramp_connection *member; /* JOINING, OPEN */
     struct conn *next_dirty, *next_resumed;
     struct outgoing out;
-    struct buffer kept;    /* read, not yet used up */
-    struct buffer message; /* the WebSocket message under way, or one that the room has no place for */
+    struct buffer kept; /* read, not yet used up */
+    struct buffer
+        message; /* the WebSocket message under way, or one that the room has no place for */
     union {
         struct ws_decoder decoder; /* OPEN, CLOSING */
         uint32_t head_scanned;     /* HEAD: bytes that hold no whole head */
     };
+    const char *last_words; /* with last_code: the reason that the client is told, or NULL */
+    uint16_t last_code;     /* OPEN, CLOSING: it ends with this turn; 0: it does not */
     uint8_t state;
     bool is_control : 1;    /* came in on the control listener */
     bool is_dirty : 1;      /* in worker->dirty */
@@ -121,6 +124,8 @@ void exchange_forget(struct conn *conn);
 size_t websocket_input(struct conn *conn, uint8_t *bytes, size_t size);
 /* Hands over the message that the room had no place for. false: it still has none. */
 bool websocket_retry(struct conn *conn);
+/* Carries out last_code, at the end of the turn that has read it. */
+void websocket_finish(struct conn *conn);
 void websocket_forget_join(struct conn *conn);
 
 #endif

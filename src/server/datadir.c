@@ -15,7 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define TOKEN_BYTES 32
+#define TOKEN_BYTES    32
 #define TOKEN_SIZE_MIN 16 /* of one that somebody wrote by hand */
 
 static ramp_status path_of(char path[PATH_MAX], const char *folder, const char *name,
@@ -73,8 +73,7 @@ static ramp_status lock_take(struct datadir *datadir, const char *folder, ramp_e
 
     if (status != RAMP_OK) return status;
     fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    if (fd < 0)
-        return error_set(reterr, RAMP_IO, "cannot open %s: %s", path, strerror(errno));
+    if (fd < 0) return error_set(reterr, RAMP_IO, "cannot open %s: %s", path, strerror(errno));
     if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
         status = errno == EWOULDBLOCK
                      ? lock_refused(fd, folder, reterr)
@@ -135,10 +134,11 @@ static ramp_status token_read(char token[TOKEN_SIZE_MAX + 1], const char *path, 
     for (const char *c = token; *c; c++)
         if (*c <= ' ' || *c > '~') size = 0;
     if (size < TOKEN_SIZE_MIN)
-        return error_set(reterr, RAMP_ARGS,
-                         "%s holds no token of at least %d visible characters; delete it and a new one "
-                         "is made",
-                         path, TOKEN_SIZE_MIN);
+        return error_set(
+            reterr, RAMP_ARGS,
+            "%s holds no token of at least %d visible characters; delete it and a new one "
+            "is made",
+            path, TOKEN_SIZE_MIN);
     return RAMP_OK;
 }
 

@@ -76,8 +76,9 @@ static void refuse(struct conn *conn, int status, const char *message) {
 }
 
 void exchange_timed_out(struct conn *conn) {
-    refuse(conn, 408, conn->state == CONN_HEAD ? "the request's head took too long"
-                                               : "the request's body took too long");
+    refuse(conn, 408,
+           conn->state == CONN_HEAD ? "the request's head took too long"
+                                    : "the request's body took too long");
 }
 
 void exchange_input_ended(struct conn *conn) {
@@ -246,7 +247,8 @@ static size_t take_chunks(struct exchange *exchange, const uint8_t *bytes, size_
     size_t used = 0;
 
     for (;;) {
-        used += http_chunked_decode(&exchange->chunked, (const char *)bytes + used, size - used, &chunk);
+        used += http_chunked_decode(&exchange->chunked, (const char *)bytes + used, size - used,
+                                    &chunk);
         switch (chunk.kind) {
         case HTTP_CHUNK_NEED_MORE: return used;
         case HTTP_CHUNK_DATA:

@@ -27,7 +27,7 @@ struct exchange {
     uint64_t id;
     struct text target; /* as sent: what url_parse_room() wants */
     struct buffer body;
-    uint64_t body_left; /* with Content-Length */
+    uint64_t body_left;               /* with Content-Length */
     uint32_t body_max, body_progress; /* progress: since the timeout was set */
     struct http_chunked chunked;
     bool is_chunked, is_head, keeps_alive, is_http10;
@@ -51,7 +51,8 @@ struct reply {
 /* Queues a whole answer. */
 void reply(struct conn *conn, const struct reply *reply);
 /* The same with {"error":{"code":...,"message":...}} as body. */
-void reply_error(struct conn *conn, const struct reply *reply, const char *code, const char *message);
+void reply_error(struct conn *conn, const struct reply *reply, const char *code,
+                 const char *message);
 /* Answers an exchange; it is over then, unless the reply is a stream. Fills in what the request decides. */
 void exchange_answer(struct exchange *exchange, const struct reply *reply);
 

@@ -22,8 +22,9 @@ static void fanout_message(struct worker *worker, const ramp_event *event,
         struct conn *conn = socket_of(to[i]);
         if (!conn) continue;
         if (!frame)
-            frame = frame_new_message(&worker->stock, event->binary ? WS_OPCODE_BINARY : WS_OPCODE_TEXT,
-                                      event->payload.data, event->payload.size);
+            frame =
+                frame_new_message(&worker->stock, event->binary ? WS_OPCODE_BINARY : WS_OPCODE_TEXT,
+                                  event->payload.data, event->payload.size);
         conn_push_limited(conn, frame);
         sent++;
     }

@@ -74,8 +74,8 @@ static void add_time(struct line *line) {
 
     clock_gettime(CLOCK_REALTIME, &now);
     gmtime_r(&now.tv_sec, &utc);
-    add(line, "%04d-%02d-%02dT%02d:%02d:%02d.%03ldZ", utc.tm_year + 1900, utc.tm_mon + 1, utc.tm_mday,
-        utc.tm_hour, utc.tm_min, utc.tm_sec, now.tv_nsec / 1000000);
+    add(line, "%04d-%02d-%02dT%02d:%02d:%02d.%03ldZ", utc.tm_year + 1900, utc.tm_mon + 1,
+        utc.tm_mday, utc.tm_hour, utc.tm_min, utc.tm_sec, now.tv_nsec / 1000000);
 }
 
 static void add_field(struct line *line, const char *name, const char *value) {
@@ -131,7 +131,8 @@ static bool write_line(const struct line *line) {
 static void tell_lost(void) {
     struct line line = {.size = 0};
     char text[64];
-    ramp_log_line entry = {.level = LOG_WARNING, .service = "", .room = "", .connection = "", .call = ""};
+    ramp_log_line entry = {
+        .level = LOG_WARNING, .service = "", .room = "", .connection = "", .call = ""};
 
     snprintf(text, sizeof(text), "%lu lines of this log were lost", lost_count);
     entry.text = (ramp_bytes){text, strlen(text)};

@@ -91,7 +91,8 @@ static bool write_head(struct buffer *text, const char *name, const char *help) 
 }
 
 static bool write_value(struct buffer *text, const char *name, unsigned worker, uint64_t value) {
-    return write_text(text, "ramp_%s{worker=\"%u\"} %llu\n", name, worker, (unsigned long long)value);
+    return write_text(text, "ramp_%s{worker=\"%u\"} %llu\n", name, worker,
+                      (unsigned long long)value);
 }
 
 static bool write_all(struct server *server, struct buffer *text) {

@@ -7,10 +7,10 @@
 #include <assert.h>
 #include <string.h>
 
-#define RING_SIZE 16u          /* frames in a ring of the stock: 16 messages in flight fit */
-#define FREE_FRAMES_MAX 1024u  /* kept per class; more go back to malloc */
-#define FREE_RINGS_MAX 4096u
-#define CLASS_NONE 0xff
+#define RING_SIZE       16u   /* frames in a ring of the stock: 16 messages in flight fit */
+#define FREE_FRAMES_MAX 1024u /* kept per class; more go back to malloc */
+#define FREE_RINGS_MAX  4096u
+#define CLASS_NONE      0xff
 
 static const size_t class_sizes[] = {128, 1024}; /* whole frames, struct included */
 
@@ -44,8 +44,8 @@ struct frame *frame_new(struct frame_stock *stock, size_t size) {
     return frame;
 }
 
-struct frame *frame_new_message(struct frame_stock *stock, enum ws_opcode opcode, const void *payload,
-                                size_t size) {
+struct frame *frame_new_message(struct frame_stock *stock, enum ws_opcode opcode,
+                                const void *payload, size_t size) {
     uint8_t head[WS_HEAD_MAX];
     size_t head_size = ws_encode_head(head, opcode, size);
     struct frame *frame = frame_new(stock, head_size + size);
@@ -118,7 +118,8 @@ static struct frame **ring_at(const struct outgoing *outgoing, uint32_t index) {
 }
 
 static bool ring_grow(struct outgoing *outgoing, struct frame_stock *stock) {
-    uint32_t count = outgoing->count, capacity = outgoing->capacity ? outgoing->capacity * 2 : RING_SIZE;
+    uint32_t count = outgoing->count,
+             capacity = outgoing->capacity ? outgoing->capacity * 2 : RING_SIZE;
     struct frame **ring = ring_new(stock, capacity);
 
     if (!ring) return false;

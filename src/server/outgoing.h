@@ -27,7 +27,7 @@
 #define FRAME_OVERHEAD 32u
 /* Frames from this size on are sent from where they are; smaller ones are copied together. */
 #define FRAME_COPIED_MAX (16u << 10)
-#define GATHER_PARTS 16
+#define GATHER_PARTS     16
 
 struct frame {
     struct frame *next_free;
@@ -59,8 +59,8 @@ void frame_stock_done(struct frame_stock *stock);
 /* With one reference, the caller's; `size` bytes to be filled in. NULL: no memory. */
 struct frame *frame_new(struct frame_stock *stock, size_t size);
 /* A whole WebSocket frame, not masked. */
-struct frame *frame_new_message(struct frame_stock *stock, enum ws_opcode opcode, const void *payload,
-                                size_t size);
+struct frame *frame_new_message(struct frame_stock *stock, enum ws_opcode opcode,
+                                const void *payload, size_t size);
 void frame_unref(struct frame_stock *stock, struct frame *frame); /* NULL is accepted */
 
 /* Adds a reference of its own. false: no memory. */

@@ -27,7 +27,8 @@ static void write_raw(struct http_writer *writer, const char *text) {
 }
 
 /* Into the worker's scratch. false: it does not fit. */
-static bool write_head(struct http_writer *writer, struct worker *worker, const struct reply *reply) {
+static bool write_head(struct http_writer *writer, struct worker *worker,
+                       const struct reply *reply) {
     http_writer_init(writer, (char *)worker->scratch, WORKER_SCRATCH_SIZE);
     http_write_status(writer, reply->status);
     if (reply->content_type) http_write_string(writer, "Content-Type", reply->content_type);
@@ -51,9 +52,8 @@ void reply(struct conn *conn, const struct reply *reply) {
     struct worker *worker = conn->worker;
     struct http_writer writer;
     struct frame *frame = NULL;
-    size_t body_size = reply->is_head || reply->is_stream || has_no_body(reply->status)
-                           ? 0
-                           : reply->body.size;
+    size_t body_size =
+        reply->is_head || reply->is_stream || has_no_body(reply->status) ? 0 : reply->body.size;
 
     if (!write_head(&writer, worker, reply)) {
         reply_error(conn,
@@ -73,12 +73,14 @@ void reply(struct conn *conn, const struct reply *reply) {
     frame_unref(&worker->stock, frame);
 }
 
-void reply_error(struct conn *conn, const struct reply *head, const char *code, const char *message) {
+void reply_error(struct conn *conn, const struct reply *head, const char *code,
+                 const char *message) {
     char body[1024];
     size_t size;
     struct reply whole = *head;
 
-    size = (size_t)snprintf(body, sizeof(body), "{\"error\":{\"code\":\"%.40s\",\"message\":\"", code);
+    size =
+        (size_t)snprintf(body, sizeof(body), "{\"error\":{\"code\":\"%.40s\",\"message\":\"", code);
     size += json_escape(body + size, sizeof(body) - size - 8, message, strlen(message));
     memcpy(body + size, "\"}}\n", 4);
     whole.content_type = "application/json";
@@ -159,8 +161,8 @@ void exchange_reply(struct exchange *exchange, int status, const char *content_t
                                               .body = body});
 }
 
-void exchange_reply_error(struct exchange *exchange, int status, const char *code, const char *format,
-                          ...) {
+void exchange_reply_error(struct exchange *exchange, int status, const char *code,
+                          const char *format, ...) {
     struct reply head = {.status = status, .headers = status == 503 ? "Retry-After: 1\r\n" : NULL};
     char message[512];
     va_list arguments;

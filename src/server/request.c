@@ -161,7 +161,8 @@ static ramp_bytes copy(uint8_t **at, const void *data, size_t size) {
     return bytes;
 }
 
-static struct room_request *room_request_new(struct exchange *exchange, const struct url_room *room) {
+static struct room_request *room_request_new(struct exchange *exchange,
+                                             const struct url_room *room) {
     const struct exchange_request *from = &exchange->request;
     /* A room that answers GET answers HEAD, too. */
     const char *method = exchange->is_head ? "GET" : from->method;
@@ -216,8 +217,8 @@ void request_room(struct exchange *exchange) {
     struct url_room room;
 
     if (!url_parse_room(exchange->target, &room, &error)) {
-        exchange_reply_error(exchange, error.status, error.status == 404 ? "NOT_FOUND" : "ARGS", "%s",
-                             error.message);
+        exchange_reply_error(exchange, error.status, error.status == 404 ? "NOT_FOUND" : "ARGS",
+                             "%s", error.message);
         return;
     }
     if (answer_preflight(exchange)) return;

@@ -26,7 +26,8 @@ struct schedule { /* zeroed: empty */
 };
 
 void schedule_done(struct schedule *schedule); /* runs nothing */
-bool schedule_add(struct schedule *schedule, const struct schedule_entry *entry); /* false: no memory */
+bool schedule_add(struct schedule *schedule,
+                  const struct schedule_entry *entry);      /* false: no memory */
 uint64_t schedule_next_ns(const struct schedule *schedule); /* UINT64_MAX: nothing */
 /* Runs what is due, earliest first; what is added meanwhile waits for the next call. */
 void schedule_run_due(struct schedule *schedule, uint64_t now_ns, struct worker *worker);

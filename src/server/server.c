@@ -24,7 +24,7 @@
 #include <unistd.h>
 
 #define WORKERS_MAX 256u
-#define PATH_SIZE 1024
+#define PATH_SIZE   1024
 
 struct server {
     struct server_options options; /* borrows the caller's strings */
@@ -67,9 +67,10 @@ static ramp_status options_check(struct server *server, ramp_error *reterr) {
     if (!options->modules_max)
         options->modules_max = LIMIT_MODULES > options->workers ? LIMIT_MODULES : options->workers;
     if (options->modules_max < options->workers)
-        return error_set(reterr, RAMP_ARGS,
-                         "--modules-max %u is below --workers %u; each worker needs a slot of its own",
-                         options->modules_max, options->workers);
+        return error_set(
+            reterr, RAMP_ARGS,
+            "--modules-max %u is below --workers %u; each worker needs a slot of its own",
+            options->modules_max, options->workers);
     if (!options->rooms_max) options->rooms_max = LIMIT_ROOMS;
     if (options->rooms_max < options->workers)
         return error_set(reterr, RAMP_ARGS, "--rooms-max %u is below --workers %u",
@@ -88,8 +89,9 @@ static void raise_file_limit(struct server *server) {
         if (setrlimit(RLIMIT_NOFILE, &limit) != 0) getrlimit(RLIMIT_NOFILE, &limit);
     }
     usable = limit.rlim_cur > 10000000 ? 10000000 : limit.rlim_cur;
-    server->clients_max = usable > 2 * LIMIT_FILES_RESERVED ? (unsigned)usable - LIMIT_FILES_RESERVED
-                                                            : (unsigned)usable / 2;
+    server->clients_max = usable > 2 * LIMIT_FILES_RESERVED
+                              ? (unsigned)usable - LIMIT_FILES_RESERVED
+                              : (unsigned)usable / 2;
 }
 
 /* ---- parts --------------------------------------------------------------------------------- */
@@ -142,14 +144,14 @@ static ramp_status start_loader(struct server *server, ramp_error *reterr) {
 
     if (snprintf(store, sizeof(store), "file:%s/store", server->options.data) >= PATH_SIZE)
         return error_set(reterr, RAMP_ARGS, "the path of the data folder is too long");
-    return loader_new(&(struct loader_options){.data = server->options.data,
-                                               .store = server->options.store ? server->options.store
-                                                                              : store,
-                                               .exe = server->options.exe,
-                                               .fast = server->options.dev,
-                                               .log = log_loader,
-                                               .context = server},
-                      &server->loader, reterr);
+    return loader_new(
+        &(struct loader_options){.data = server->options.data,
+                                 .store = server->options.store ? server->options.store : store,
+                                 .exe = server->options.exe,
+                                 .fast = server->options.dev,
+                                 .log = log_loader,
+                                 .context = server},
+        &server->loader, reterr);
 }
 
 static uint32_t share(uint32_t whole, unsigned count, unsigned index) {
@@ -165,16 +167,16 @@ static ramp_status make_workers(struct server *server, ramp_error *reterr) {
     if (!server->workers || !server->hosts)
         return error_set(reterr, RAMP_NO_MEMORY, "no memory for %u workers", count);
     for (unsigned i = 0; i < count; i++) {
-        ramp_status status = worker_new(
-            server, i, server->listener_fds, server->listener_count,
-            &(ramp_host_options){.size = sizeof(ramp_host_options),
-                                 .modules_max = share(options->modules_max, count, i),
-                                 .modules_bytes_max = LIMIT_MODULES_BYTES / count,
-                                 .rooms_max = share(options->rooms_max, count, i),
-                                 .memory_max = options->memory_max,
-                                 .call_cpu_ms = options->call_cpu_ms,
-                                 .room_idle_ms = options->room_idle_ms},
-            &server->workers[i], reterr);
+        ramp_status status =
+            worker_new(server, i, server->listener_fds, server->listener_count,
+                       &(ramp_host_options){.size = sizeof(ramp_host_options),
+                                            .modules_max = share(options->modules_max, count, i),
+                                            .modules_bytes_max = LIMIT_MODULES_BYTES / count,
+                                            .rooms_max = share(options->rooms_max, count, i),
+                                            .memory_max = options->memory_max,
+                                            .call_cpu_ms = options->call_cpu_ms,
+                                            .room_idle_ms = options->room_idle_ms},
+                       &server->workers[i], reterr);
         if (status != RAMP_OK) return status;
         server->hosts[i] = worker_host(server->workers[i]);
         server->worker_count++;
@@ -199,7 +201,7 @@ static ramp_status start_threads(struct server *server, ramp_error *reterr) {
 static void on_signal(uv_signal_t *handle, int number) {
     struct server *server = handle->data;
 
-    if (number == SIGHUP) return; /* nothing to read again */
+    if (number == SIGHUP) return;                 /* nothing to read again */
     if (atomic_load(&server->draining)) _exit(1); /* somebody has lost patience */
     server_stop(server);
 }
@@ -225,7 +227,8 @@ static ramp_status open_loop(struct server *server, ramp_error *reterr) {
         if (failed) uv_loop_close(&server->loop);
     }
     if (failed)
-        return error_set(reterr, RAMP_IO, "cannot make the main event loop: %s", uv_strerror(failed));
+        return error_set(reterr, RAMP_IO, "cannot make the main event loop: %s",
+                         uv_strerror(failed));
     server->has_loop = true;
     signal(SIGPIPE, SIG_IGN);
     for (unsigned i = 0; i < 3; i++) {
@@ -374,7 +377,8 @@ struct worker *server_worker_of(struct server *server, const char *service, cons
 }
 
 bool server_client_opened(struct server *server) {
-    if (atomic_fetch_add_explicit(&server->client_count, 1, memory_order_relaxed) < server->clients_max)
+    if (atomic_fetch_add_explicit(&server->client_count, 1, memory_order_relaxed) <
+        server->clients_max)
         return true;
     server_client_closed(server);
     return false;
@@ -395,7 +399,8 @@ static void update_log(const char *service, ramp_status status, const char *mess
     char text[400];
     bool failed = status != RAMP_OK;
 
-    snprintf(text, sizeof(text), failed ? "the new version is not used: %s" : "the new version is in use%s",
+    snprintf(text, sizeof(text),
+             failed ? "the new version is not used: %s" : "the new version is in use%s",
              failed ? message : "");
     log_line(&(ramp_log_line){.level = failed ? LOG_WARNING : LOG_DEBUG,
                               .service = service,

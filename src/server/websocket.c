@@ -13,7 +13,7 @@
 #include <string.h>
 
 #define ID_BYTES 16
-#define ID_SIZE 22 /* characters of base64url */
+#define ID_SIZE  22 /* characters of base64url */
 
 struct joining {
     struct call_tag tag;
@@ -49,10 +49,11 @@ static struct frame *response_new(struct worker *worker, const struct http_head 
 
 static void refuse(struct conn *conn, int status, const char *code, const char *message) {
     METRIC_ADD(conn->worker, joins_refused, 1);
-    reply_error(conn, &(struct reply){.status = status,
-                                      .headers = status == 503   ? "Retry-After: 1\r\n"
-                                                 : status == 426 ? "Sec-WebSocket-Version: 13\r\n"
-                                                                 : NULL},
+    reply_error(conn,
+                &(struct reply){.status = status,
+                                .headers = status == 503   ? "Retry-After: 1\r\n"
+                                           : status == 426 ? "Sec-WebSocket-Version: 13\r\n"
+                                                           : NULL},
                 code, message);
     conn_end(conn);
 }
@@ -254,7 +255,7 @@ void websocket_closed_by_host(struct conn *conn, uint16_t code, const char *reas
     websocket_close(conn, code, (ramp_bytes){reason, strlen(reason)});
 }
 
-/* The client broke the rules, or cannot be served any more. */
+/* The client closes, broke the rules, or cannot be served any more. */
 static void fail(struct conn *conn, uint16_t code, const char *reason) {
     leave(conn, code);
     if (conn->state == CONN_OPEN) say_goodbye(conn, code, reason, strlen(reason));
@@ -264,7 +265,8 @@ static void fail(struct conn *conn, uint16_t code, const char *reason) {
 /* ---- frames -------------------------------------------------------------------------------- */
 
 /* A pong, or the answer to a liveness probe. */
-static void answer_probe(struct conn *conn, enum ws_opcode opcode, const void *payload, size_t size) {
+static void answer_probe(struct conn *conn, enum ws_opcode opcode, const void *payload,
+                         size_t size) {
     struct frame_stock *stock = &conn->worker->stock;
     struct frame *frame;
 
@@ -283,7 +285,8 @@ static void answer_probe(struct conn *conn, enum ws_opcode opcode, const void *p
 }
 
 /* Gives a whole message to the room. `held`: it is in conn->message already. */
-static void deliver(struct conn *conn, const uint8_t *payload, size_t size, bool binary, bool held) {
+static void deliver(struct conn *conn, const uint8_t *payload, size_t size, bool binary,
+                    bool held) {
     struct worker *worker = conn->worker;
     ramp_status status;
 
@@ -331,11 +334,19 @@ static void take_part(struct conn *conn, const struct ws_item *item) {
     if (!conn->message_waits) worker_release_incoming(worker, &conn->message);
 }
 
-static void take_close(struct conn *conn, const struct ws_item *item) {
+/* The client's last frame, or one that breaks the rules. What it said before in this turn is answered
+ * first: its room has not run yet. */
+static void take_end(struct conn *conn, const struct ws_item *item) {
+    conn->last_code = item->code;
+    conn->last_words = item->error;
+    worker_mark_dirty(conn->worker, conn);
+}
+
+void websocket_finish(struct conn *conn) {
     /* 1005 is what a close frame without a code means; ws_encode_close() makes one of it again. */
-    leave(conn, item->code);
-    if (conn->state == CONN_OPEN) say_goodbye(conn, item->code, NULL, 0);
-    conn_end(conn);
+    if (conn->state == CONN_OPEN || conn->state == CONN_CLOSING)
+        fail(conn, conn->last_code, conn->last_words ? conn->last_words : "");
+    conn->last_code = 0;
 }
 
 static void take(struct conn *conn, const struct ws_item *item) {
@@ -344,8 +355,8 @@ static void take(struct conn *conn, const struct ws_item *item) {
     case WS_PART:
     case WS_LAST: take_part(conn, item); break;
     case WS_PING: answer_probe(conn, WS_OPCODE_PONG, item->payload, item->size); break;
-    case WS_CLOSE: take_close(conn, item); break;
-    case WS_ERROR: fail(conn, item->code, item->error); break;
+    case WS_CLOSE:
+    case WS_ERROR: take_end(conn, item); break;
     case WS_PONG:
     case WS_NEED_MORE: break;
     }

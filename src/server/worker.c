@@ -7,9 +7,6 @@
 #include "base/limits.h"
 #include "io/sock.h"
 #include "server/exchange.h"
-#include "server/fanout.h"
-#include "server/loader.h"
-#include "server/log.h"
 #include "server/ticker.h"
 #include "server/websocket.h"
 
@@ -19,159 +16,18 @@
 #include <limits.h>
 #include <signal.h>
 #include <stdio.h>
-#include <sys/random.h>
 #include <time.h>
 #include <unistd.h>
 
 #define STACK_SIZE (2u << 20) /* RAMP_STACK_SIZE_MIN and ours */
-#define ACCEPT_PAUSE_NS 100000000u
 
 static_assert(STACK_SIZE >= 2 * RAMP_STACK_SIZE_MIN, "a step needs its stack and so do we");
 
-/* ---- clocks and chance --------------------------------------------------------------------- */
-
-static uint64_t clock_ns(clockid_t clock) {
+static uint64_t clock_ns(void) {
     struct timespec now;
 
-    clock_gettime(clock, &now);
+    clock_gettime(CLOCK_MONOTONIC, &now);
     return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
-
-/* Read anew each time: the host counts a guest's CPU by it. */
-static uint64_t host_monotonic_ns(void *context) {
-    (void)context;
-    return clock_ns(CLOCK_MONOTONIC);
-}
-
-static uint64_t host_thread_cpu_ns(void *context) {
-    (void)context;
-    return clock_ns(CLOCK_THREAD_CPUTIME_ID);
-}
-
-static int64_t host_wall_ms(void *context) {
-    (void)context;
-    return (int64_t)(clock_ns(CLOCK_REALTIME) / 1000000u);
-}
-
-static void random_bytes(uint8_t *bytes, size_t size) {
-    while (size > 0) {
-        ssize_t got = getrandom(bytes, size, 0);
-        if (got < 0) continue; /* EINTR; nothing else can happen */
-        bytes += got;
-        size -= (size_t)got;
-    }
-}
-
-void worker_random(struct worker *worker, void *bytes, size_t size) {
-    if (size > sizeof(worker->random)) {
-        random_bytes(bytes, size);
-        return;
-    }
-    if (worker->random_left < size) {
-        random_bytes(worker->random, sizeof(worker->random));
-        worker->random_left = sizeof(worker->random);
-    }
-    worker->random_left -= size;
-    memcpy(bytes, worker->random + worker->random_left, size);
-    /* What has been handed out is not kept: it may have become somebody's secret. */
-    memset(worker->random + worker->random_left, 0, size);
-}
-
-static void host_random(void *context, void *bytes, size_t size) {
-    worker_random(context, bytes, size);
-}
-
-/* ---- the host's store: the loader, on its own thread ------------------------------------------ */
-
-struct answer {
-    struct loaded loaded;
-    ramp_ticket ticket;
-    uint8_t env[];
-};
-
-static void load_deliver(struct worker *worker, void *argument) {
-    struct answer *answer = argument;
-    const struct loaded *loaded = &answer->loaded;
-
-    ramp_complete_load(worker->host, answer->ticket,
-                       &(ramp_load_answer){.size = sizeof(ramp_load_answer),
-                                           .status = loaded->status,
-                                           .message = loaded->message,
-                                           .id = loaded->id,
-                                           .artefact_path = loaded->path,
-                                           .env = loaded->env});
-    worker->step_again = true;
-    mem_free(answer);
-}
-
-static void load_out_of_memory(struct worker *worker, void *argument) {
-    ramp_ticket ticket = (ramp_ticket)(uintptr_t)argument;
-
-    ramp_complete_load(worker->host, ticket,
-                       &(ramp_load_answer){.size = sizeof(ramp_load_answer),
-                                           .status = RAMP_NO_MEMORY,
-                                           .message = "no memory to load the module"});
-    worker->step_again = true;
-}
-
-/* On the loader's thread. */
-static void load_done(void *context, uint64_t ticket, const struct loaded *loaded) {
-    struct worker *worker = context;
-    struct answer *answer = mem_alloc(sizeof(*answer) + loaded->env.size);
-
-    if (!answer) {
-        worker_post_answer(worker, load_out_of_memory, (void *)(uintptr_t)ticket);
-        return;
-    }
-    answer->loaded = *loaded;
-    answer->ticket = ticket;
-    if (loaded->env.size) memcpy(answer->env, loaded->env.data, loaded->env.size);
-    answer->loaded.env.data = answer->env;
-    worker_post_answer(worker, load_deliver, answer);
-}
-
-static void store_load(void *context, ramp_host *host, ramp_ticket ticket, const char *service) {
-    struct worker *worker = context;
-
-    (void)host;
-    loader_load(server_loader(worker->server), service, load_done, worker, ticket);
-}
-
-/* ---- what the host tells ------------------------------------------------------------------- */
-
-static void host_done(void *context, const ramp_outcome *outcome) {
-    struct worker *worker = context;
-    struct call_tag *tag = outcome->tag;
-
-    if (outcome->call == RAMP_CALL_JOIN) websocket_joined(outcome);
-    fanout_outcome(worker, outcome);
-    callers_deliver(worker, outcome);
-    feed_outcome(worker, outcome);
-    if (tag) tag->done(worker, tag, outcome);
-}
-
-static void host_close(void *context, ramp_connection *connection, uint16_t code, const char *reason) {
-    struct worker *worker = context;
-    struct conn *conn = ramp_connection_data(connection);
-
-    if (ramp_connection_owner(connection) != 0) {
-        callers_closed(worker, connection, code, reason);
-    } else if (conn) {
-        websocket_closed_by_host(conn, code, reason);
-    }
-}
-
-static void host_ready(void *context, ramp_connection *connection) {
-    struct conn *conn = ramp_connection_data(connection);
-
-    (void)context;
-    /* Later: a host is told nothing while it steps. */
-    if (ramp_connection_owner(connection) == 0 && conn) conn_resume(conn);
-}
-
-static void host_log(void *context, const ramp_log_line *line) {
-    log_line(line);
-    feed_log(context, line);
 }
 
 /* ---- server.h ------------------------------------------------------------------------------ */
@@ -279,79 +135,6 @@ void worker_mark_dirty(struct worker *worker, struct conn *conn) {
     worker->dirty = conn;
 }
 
-/* ---- accepting ----------------------------------------------------------------------------- */
-
-static void listener_watch(struct listener *listener) {
-    listener->is_watched = loop_watch_shared(&listener->worker->loop, &listener->source);
-}
-
-static void listener_resume(struct worker *worker, void *argument) {
-    struct listener *listener = argument;
-
-    if (worker->phase == WORKER_SERVING && !listener->is_watched) listener_watch(listener);
-}
-
-/* Nothing can be accepted now: to be told so in every turn would only burn the processor. */
-static void listener_pause(struct listener *listener) {
-    struct worker *worker = listener->worker;
-
-    loop_unwatch(&worker->loop, &listener->source);
-    listener->is_watched = false;
-    worker_at(worker, worker->now_ns + ACCEPT_PAUSE_NS, listener_resume, listener);
-}
-
-static void refuse_client(struct worker *worker, int fd) {
-    static const char answer[] = "HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\n"
-                                 "Retry-After: 1\r\nContent-Length: 0\r\n\r\n";
-    const struct iovec part = {.iov_base = (void *)(uintptr_t)answer, .iov_len = sizeof(answer) - 1};
-
-    METRIC_ADD(worker, refused_full, 1);
-    (void)sock_send(fd, &part, 1);
-    sock_shutdown(fd);
-    close(fd);
-}
-
-/* No descriptor is left: the spare one is given up to answer those who wait, one after the other, and
- * taken back. */
-static void refuse_with_spare(struct listener *listener) {
-    struct worker *worker = listener->worker;
-
-    if (worker->spare_fd >= 0) close(worker->spare_fd);
-    for (unsigned i = 0; i < LIMIT_ACCEPTS; i++) {
-        int fd = sock_accept(listener->source.fd);
-        if (fd < 0) break;
-        refuse_client(worker, fd);
-    }
-    worker->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
-    listener_pause(listener);
-}
-
-static void listener_ready(struct source *source, unsigned what) {
-    struct listener *listener = list_item(source, struct listener, source);
-    struct worker *worker = listener->worker;
-
-    (void)what;
-    if (!listener->is_watched) return;
-    for (unsigned i = 0; i < LIMIT_ACCEPTS; i++) {
-        int fd = sock_accept(source->fd);
-        if (fd == -EAGAIN) return;
-        if (fd == -EMFILE || fd == -ENFILE) {
-            refuse_with_spare(listener);
-            return;
-        }
-        if (fd < 0) {
-            listener_pause(listener);
-            return;
-        }
-        METRIC_ADD(worker, accepted, 1);
-        if (server_client_opened(worker->server)) {
-            conn_open(worker, fd, listener->is_control, NULL, 0);
-        } else {
-            refuse_client(worker, fd);
-        }
-    }
-}
-
 /* ---- the turn ------------------------------------------------------------------------------ */
 
 static uint64_t earlier(uint64_t a, uint64_t b) {
@@ -363,17 +146,20 @@ static bool drain_is_due(const struct worker *worker);
 static int wait_ms(struct worker *worker) {
     uint64_t at, now;
 
-    if (drain_is_due(worker) || worker->step_again || worker->resumed || worker->dirty || !mailbox_is_empty(&worker->mailbox)) return 0;
+    if (drain_is_due(worker) || worker->step_again || worker->resumed || worker->dirty ||
+        !mailbox_is_empty(&worker->mailbox))
+        return 0;
     at = worker->phase < WORKER_CLOSING ? ramp_host_deadline(worker->host) : UINT64_MAX;
     at = earlier(at, schedule_next_ns(&worker->schedule));
     for (int kind = 0; kind < TIMEOUT_COUNT; kind++) {
         struct list *list = &worker->timeouts[kind];
-        if (!list_empty(list)) at = earlier(at, list_item(list->next, struct conn, in_timeout)->timeout_ns);
+        if (!list_empty(list))
+            at = earlier(at, list_item(list->next, struct conn, in_timeout)->timeout_ns);
     }
     if (worker->phase != WORKER_SERVING) at = earlier(at, worker->phase_end_ns);
     if (worker->snapshot.is_due) at = earlier(at, worker->snapshot.taken_ns + SNAPSHOT_NS);
     if (at == UINT64_MAX) return -1;
-    now = clock_ns(CLOCK_MONOTONIC);
+    now = clock_ns();
     if (at <= now) return 0;
     at = (at - now + 999999) / 1000000;
     return at < INT_MAX ? (int)at : INT_MAX;
@@ -407,7 +193,8 @@ static void run_resumed(struct worker *worker) {
 /* Guests run in here, and everything that they bring about is queued. */
 static void step_host(struct worker *worker) {
     worker->step_again = false;
-    if (worker->phase >= WORKER_CLOSING) return; /* no leaves are run: the rooms go with the process */
+    if (worker->phase >= WORKER_CLOSING)
+        return; /* no leaves are run: the rooms go with the process */
     ticker_touch(server_ticker(worker->server));
     if (ramp_host_step(worker->host)) worker->step_again = true;
 }
@@ -455,7 +242,7 @@ static void drain_on(struct worker *worker);
 static void worker_turn(struct worker *worker) {
     loop_announce_wait(&worker->loop);
     loop_wait(&worker->loop, wait_ms(worker));
-    worker->now_ns = clock_ns(CLOCK_MONOTONIC);
+    worker->now_ns = clock_ns();
     METRIC_ADD(worker, turns, 1);
 
     loop_dispatch(&worker->loop);
@@ -497,11 +284,7 @@ static void end_all(struct conn *conn) {
 void worker_begin_drain(struct worker *worker, void *unused) {
     (void)unused;
     if (worker->phase != WORKER_SERVING) return;
-    for (unsigned i = 0; i < worker->listener_count; i++) {
-        if (worker->listeners[i].is_watched)
-            loop_unwatch(&worker->loop, &worker->listeners[i].source);
-        worker->listeners[i].is_watched = false;
-    }
+    for (unsigned i = 0; i < worker->listener_count; i++) listener_unwatch(&worker->listeners[i]);
     worker->phase = WORKER_FINISHING;
     worker->phase_end_ns = worker->now_ns + LIMIT_DRAIN_MS * 1000000ull;
     each_conn(worker, end_idle);
@@ -549,27 +332,27 @@ ramp_status worker_new(struct server *server, unsigned index, const int *listene
                        unsigned listener_count, const ramp_host_options *host_options,
                        struct worker **ret_worker, ramp_error *reterr) {
     struct worker *worker = mem_zalloc(sizeof(*worker));
-    ramp_host_options options = *host_options;
     uint64_t seed;
     ramp_status status;
 
     if (!worker) return error_set(reterr, RAMP_NO_MEMORY, "no memory for a worker");
     worker->server = server;
     worker->index = index;
-    worker->now_ns = clock_ns(CLOCK_MONOTONIC);
+    worker->now_ns = clock_ns();
     list_init(&worker->conns);
     list_init(&worker->dead);
     list_init(&worker->dead_exchanges);
     for (int kind = 0; kind < TIMEOUT_COUNT; kind++) list_init(&worker->timeouts[kind]);
     mailbox_init(&worker->mailbox, LIMIT_MAILBOX);
-    random_bytes((uint8_t *)&seed, sizeof(seed));
+    worker_random(worker, &seed, sizeof(seed));
     map_init(&worker->exchanges, seed);
     pthread_mutex_init(&worker->snapshot.lock, NULL);
     worker->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
     worker->input = mem_alloc(LIMIT_KEPT + WORKER_READ_SIZE);
     worker->scratch = mem_alloc(WORKER_SCRATCH_SIZE);
     if (!loop_init(&worker->loop)) {
-        status = error_set(reterr, RAMP_IO, "cannot make a worker's event loop: %s", strerror(errno));
+        status =
+            error_set(reterr, RAMP_IO, "cannot make a worker's event loop: %s", strerror(errno));
         worker->loop.set = -1;
         goto fail;
     }
@@ -579,23 +362,8 @@ ramp_status worker_new(struct server *server, unsigned index, const int *listene
     }
     worker->listener_count = listener_count;
     for (unsigned i = 0; i < listener_count; i++)
-        worker->listeners[i] = (struct listener){
-            .source = {.fd = listener_fds[i], .ready = listener_ready},
-            .worker = worker,
-            .is_control = i > 0};
-
-    options.context = worker;
-    options.monotonic_ns = host_monotonic_ns;
-    options.wall_ms = host_wall_ms;
-    options.thread_cpu_ns = host_thread_cpu_ns;
-    options.random = host_random;
-    options.on_done = host_done;
-    options.on_close = host_close;
-    options.on_ready = host_ready;
-    options.on_log = host_log;
-    worker->store = (ramp_store){.size = sizeof(ramp_store), .context = worker, .load = store_load};
-    options.store = &worker->store;
-    status = ramp_host_new(&options, &worker->host, reterr);
+        listener_init(&worker->listeners[i], worker, listener_fds[i], i > 0);
+    status = worker_host_new(worker, host_options, reterr);
     if (status != RAMP_OK) goto fail;
     metrics_take_snapshot(worker);
     *ret_worker = worker;

@@ -3,7 +3,7 @@
  *
  * Door:     worker_new(), worker_start(), worker_join(), worker_free(); the rest is server.h.
  * Before:   server.c.
- * After:    conn.c for sockets, ramp.h for rooms.
+ * After:    conn.c for sockets, worker_host.c for what rooms do.
  *
  * The turn (worker_turn) is the whole plot: wait, read, posts, time, step the host, send, bury.
  */
@@ -46,10 +46,10 @@ struct worker {
     struct listener listeners[WORKER_LISTENERS];
     unsigned listener_count;
 
-    uint64_t now_ns;      /* as of this turn */
-    bool step_again;      /* the host has been told something since its last step */
-    uint8_t *input;       /* kept bytes of a connection, then what recv() brings */
-    uint8_t *scratch;     /* gathered frames; heads that are being written */
+    uint64_t now_ns;  /* as of this turn */
+    bool step_again;  /* the host has been told something since its last step */
+    uint8_t *input;   /* kept bytes of a connection, then what recv() brings */
+    uint8_t *scratch; /* gathered frames; heads that are being written */
     struct frame_stock stock;
     size_t incoming_bytes; /* capacity of all unfinished messages and bodies */
 
@@ -80,7 +80,7 @@ struct worker {
 ramp_status worker_new(struct server *server, unsigned index, const int *listener_fds,
                        unsigned listener_count, const ramp_host_options *host_options,
                        struct worker **ret_worker, ramp_error *reterr);
-bool worker_start(struct worker *worker); /* false: see errno */
+bool worker_start(struct worker *worker);                     /* false: see errno */
 void worker_begin_drain(struct worker *worker, void *unused); /* a worker_fn */
 void worker_join(struct worker *worker);
 /* After all workers and the loader have been joined: runs the letters that nobody has read. Returns
@@ -94,6 +94,16 @@ void worker_random(struct worker *worker, void *bytes, size_t size);
 bool worker_reserve_incoming(struct worker *worker, struct buffer *buffer, size_t more);
 void worker_release_incoming(struct worker *worker, struct buffer *buffer);
 void worker_mark_dirty(struct worker *worker, struct conn *conn);
+
+/* ---- worker_host.c, listener.c ----------------------------------------------------------------- */
+
+/* Makes worker->host; `limits` are the options that are numbers. */
+ramp_status worker_host_new(struct worker *worker, const ramp_host_options *limits,
+                            ramp_error *reterr);
+
+void listener_init(struct listener *listener, struct worker *worker, int fd, bool is_control);
+void listener_watch(struct listener *listener);
+void listener_unwatch(struct listener *listener);
 
 /* ---- the server, for its workers (server.c) -------------------------------------------------- */
 

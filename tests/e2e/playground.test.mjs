@@ -241,6 +241,7 @@ test("another room: panes move, and a reload remembers", async t => {
   await room.fill("Zoë 1");
   await room.press("Enter");
   await page.getByText("connected to play/Zoë 1").nth(1).waitFor();
+  await page.locator(".entry .badge.join").nth(1).waitFor(); // the feed was there before the panes
   await say(page, 0, "here");
   await page.locator(".entry", { hasText: "ann: here" }).waitFor();
   await shot(page, "dark");

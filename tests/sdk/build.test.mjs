@@ -62,9 +62,10 @@ test("wrong use is one sentence and exit 2", () => {
 });
 
 test("an output that cannot be written is one sentence", () => {
-  const r = rampBuild(roomOf(ECHO), "-o", "/proc/nowhere/room.wasm");
-  assert.notEqual(r.status, 0);
-  assert.match(r.stderr, /^\/proc\/nowhere: [^\n]+\n/);
+  fs.writeFileSync(out("a-file"), "");
+  const r = rampBuild(roomOf(ECHO), "-o", out("a-file/room.wasm"));
+  assert.equal(r.status, 1);
+  assert.match(r.stderr, /^\/[^\n]*a-file: [^\n]+\nbuild failed/);
   assert.doesNotMatch(r.stderr, /\n +at /);
 });
 
@@ -112,7 +113,9 @@ for (const mode of ["release", "debug"]) test(`a module has only what a deploy a
   const exports = WebAssembly.Module.exports(new WebAssembly.Module(wasm));
   assert.ok(exports.every(e => /^(memory|_initialize|ramp_abi_v1|on_[a-z]+)$/.test(e.name)), exports.map(e => e.name).join());
   const data = sections.find(s => s.id === 11);
-  for (let p = data.body, i = 0, n = wasm[p++]; i < 1 && n > 0; i++) assert.equal(wasm[p], 0, "a passive segment");
+  let p = data.body;
+  while (wasm[p++] & 128); // the count
+  assert.equal(wasm[p], 0, "a passive segment");
 });
 
 test("the same source gives the same bytes, and they hold no path of this machine", async () => {

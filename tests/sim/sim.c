@@ -144,7 +144,7 @@ static void instance_ends(struct sim_room *room) {
     memset(room->timers, 0, sizeof(room->timers));
 }
 
-/* The lowest free slot, and its next generation; or the first, if the room has ended meanwhile and begun anew. */
+/* The lowest free slot, and its next generation; or the first, if the room has begun anew meanwhile. */
 static void becomes_member(struct client *client, uint32_t handle) {
     struct sim_room *room = client->room;
     uint32_t slot = 0;
@@ -192,8 +192,8 @@ static void check_recipients(const struct sim_room *room, const ramp_event *even
     CHECK(at == event->to_count);
 }
 
-/* Every handler begins with two broadcasts: the handles that it sees, then how many there are, 0, how many calls
- * this instance has had, and its first argument. */
+/* Every handler begins with two broadcasts: the handles that it sees, then how many there are, 0, how
+ * many calls this instance has had, and its first argument. */
 static size_t check_handler(struct sim_room *room, const ramp_outcome *outcome,
                             const struct client *leaver) {
     const ramp_event *events = outcome->events;

@@ -48,12 +48,23 @@ export async function build(target, options = {}) {
   const wasm = appendLines(made.binary, made.map);
   const out = path.resolve(options.out ?? path.join(project, "build", path.basename(main).replace(/\.ts$/, ".wasm")));
   if (options.write !== false) {
-    fs.mkdirSync(path.dirname(out), { recursive: true });
+    makeFolder(path.dirname(out));
     const part = `${out}.${process.pid}.part`;
     fs.writeFileSync(part, wasm);
     fs.renameSync(part, out);
   }
   return done({ ok: true, out, bytes: wasm.length, handlers: Object.keys(room.handlers), wasm, map: made.map, full: made.binary });
+}
+
+/** With its parents. Not mkdirSync's own `recursive`: that loops for ever where a folder can never be (/proc). */
+function makeFolder(dir) {
+  if (fs.existsSync(dir)) return;
+  makeFolder(path.dirname(dir));
+  try {
+    fs.mkdirSync(dir);
+  } catch (e) {
+    if (e.code !== "EEXIST") throw e; // another build was quicker
+  }
 }
 
 // ---- where the project is ----------------------------------------------------------------------------
@@ -106,6 +117,7 @@ async function compile(project, main, entry, room, { mode = "release" }) {
   const transforms = [];
   if (room.json) {
     args.push("--use", "JSON_CACHE_SIZE=0"); // its default is 1 MB in every room
+    process.env.JSON_MODE = "naive"; // its fast modes break a pair of surrogates that lies across two blocks
     const json = jsonTransform(project);
     if (!json) return { ok: false, problems: [{ file: main, line: 1, col: 1, source: "", text: "this room uses json-as, which is not installed; run: npm install --save-dev json-as" }] };
     transforms.push(await json());
@@ -296,14 +308,14 @@ function sourceOf(project, name, dir, entry, texts) {
   }
 }
 
+/** The project's own json-as: the room's code is compiled with it. */
 function jsonTransform(project) {
-  for (const base of [project, SDK]) {
-    try {
-      const file = createRequire(path.join(base, "_")).resolve("json-as/transform");
-      return async () => (await import(pathToFileURL(file))).default;
-    } catch { /* the next place */ }
+  try {
+    const file = createRequire(path.join(project, "_")).resolve("json-as/transform");
+    return async () => (await import(pathToFileURL(file))).default;
+  } catch {
+    return null;
   }
-  return null;
 }
 
 // ---- problems ----------------------------------------------------------------------------------------------

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* calls_test.c -- CONTRACT 2: all or nothing, budgets, both paths into the guest, failures and what follows. */
+/* calls_test.c -- CONTRACT 2: all or nothing, budgets, both paths into the guest, failures. */
 #include "unit/core/cmocka_rig.h"
 
 #include "base/limits.h"
@@ -365,8 +365,8 @@ static void a_slow_call_lets_other_services_run_between_its_slices(void **state)
     if (turns < 4) fail_msg("only %d turns", turns);
 }
 
-/* The wall clock says a second, the thread's CPU time says 4 ms more at each epoch: it is not killed before it
- * has used 50 ms of its own. */
+/* The wall clock says a second, the thread's CPU time says 4 ms more at each epoch: it is not killed
+ * before it has used 50 ms of its own. */
 static void a_call_that_was_descheduled_is_not_killed(void **state) {
     struct program program = {.size = 0};
     (void)state;

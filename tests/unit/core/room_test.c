@@ -400,6 +400,14 @@ static void what_is_queued_behind_a_failed_open_tries_again(void **state) {
                      "FAILED NOT_OPEN\n");
 }
 
+static void calls_and_events_have_names(void **state) {
+    (void)state;
+    assert_string_equal(ramp_call_name(RAMP_CALL_JOIN), "join");
+    assert_string_equal(ramp_call_name((ramp_call_kind)99), "unknown");
+    assert_string_equal(ramp_event_name(RAMP_EVENT_TIMER_SET), "timer_set");
+    assert_string_equal(ramp_event_name((ramp_event_type)99), "unknown");
+}
+
 static void open_opens_and_nothing_else(void **state) {
     ramp_error error;
     int tag = 0;
@@ -843,6 +851,7 @@ int main(void) {
         TEST(a_leave_that_is_queued_when_members_are_closed_is_told),
         TEST(a_leave_that_would_open_a_broken_room_is_told),
         TEST(what_is_queued_behind_a_failed_open_tries_again),
+        TEST(calls_and_events_have_names),
         TEST(open_opens_and_nothing_else),
         TEST(a_connection_may_queue_64_messages_and_is_told_when_there_is_room),
         TEST(a_leave_has_a_reserved_place),

@@ -338,14 +338,18 @@ static void timers_agree_with_a_plain_model(void **state) {
             struct timer_due due[3]; /* fewer than may be due at once */
             size_t count = timers_due(first, &heap, now, due, COUNT(due));
             for (size_t i = 0; i < count; i++) {
-                struct queued entry = {.room = (size_t)(first - rooms), .id = due[i].id,
-                                       .sequence = due[i].sequence, .entry = (uint32_t)queued};
+                struct queued entry = {.room = (size_t)(first - rooms),
+                                       .id = due[i].id,
+                                       .sequence = due[i].sequence,
+                                       .entry = (uint32_t)queued};
                 struct model_timer *it = &model[entry.room][entry.id];
-                assert_true(it->is_set && !it->is_queued && it->due <= now && it->due == due[i].due_ns);
+                assert_true(it->is_set && !it->is_queued && it->due <= now &&
+                            it->due == due[i].due_ns);
                 assert_true(i == 0 || due[i - 1].due_ns <= due[i].due_ns);
                 it->is_queued = true;
                 it->entry = entry.entry;
-                it->due = it->period ? it->due + ((now - it->due) / it->period + 1) * it->period : UINT64_MAX;
+                it->due = it->period ? it->due + ((now - it->due) / it->period + 1) * it->period
+                                     : UINT64_MAX;
                 queue[queued++] = entry;
             }
         }

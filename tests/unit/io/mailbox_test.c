@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+
 #include <cmocka.h>
 
 #include "io/loop.h"
@@ -74,7 +75,8 @@ static void mailbox_and_loop_lose_nothing_between_threads(void **state) {
         loop_announce_wait(&loop);
         loop_wait(&loop, mailbox_is_empty(&mailbox) ? -1 : 0);
         loop_dispatch(&loop);
-        for (struct letter *letter = mailbox_take(&mailbox); letter; letter = letter->next, total++) {
+        for (struct letter *letter = mailbox_take(&mailbox); letter;
+             letter = letter->next, total++) {
             struct note *note = (struct note *)(void *)letter;
             assert_int_equal(note->number, next[note->sender]++);
             mailbox_read(&mailbox);

@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+
 #include <cmocka.h>
 
 #include <ramp/ramp.h>
@@ -45,9 +46,9 @@ static void fake_close(struct conn *conn, uint16_t code, ramp_bytes reason) {
 }
 
 #define ramp_connection_owner fake_owner
-#define ramp_connection_data fake_data
-#define conn_push_limited fake_push
-#define websocket_close fake_close
+#define ramp_connection_data  fake_data
+#define conn_push_limited     fake_push
+#define websocket_close       fake_close
 #include "server/fanout.c"
 
 #define MEMBERS 6
@@ -63,9 +64,9 @@ static int setup(void **state) {
         fakes[i] = (struct fake){0, &conns[i]};
         members[i] = (ramp_connection *)(void *)&fakes[i];
     }
-    fakes[1].owner = 7;           /* a caller's */
+    fakes[1].owner = 7; /* a caller's */
     fakes[1].conn = NULL;
-    fakes[3].conn = NULL;         /* its socket has died, its leave is queued */
+    fakes[3].conn = NULL; /* its socket has died, its leave is queued */
     conns[4].state = CONN_CLOSING;
     return 0;
 }
@@ -124,8 +125,10 @@ static void events_keep_their_order_and_a_close_ends_them(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(a_broadcast_is_encoded_once_for_all_open_sockets, setup, teardown),
-        cmocka_unit_test_setup_teardown(events_keep_their_order_and_a_close_ends_them, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_broadcast_is_encoded_once_for_all_open_sockets, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(events_keep_their_order_and_a_close_ends_them, setup,
+                                        teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

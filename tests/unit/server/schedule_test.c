@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+
 #include <cmocka.h>
 
 #include "server/schedule.h"
@@ -30,10 +31,12 @@ static void schedule_runs_in_order_of_time(void **state) {
     for (int i = 0; i < 500; i++) {
         seed = seed * 1103515245u + 12345u;
         uint64_t at = seed >> 16 & 1023;
-        assert_true(schedule_add(&schedule, &(struct schedule_entry){at, run, (void *)(uintptr_t)at}));
+        assert_true(
+            schedule_add(&schedule, &(struct schedule_entry){at, run, (void *)(uintptr_t)at}));
     }
     schedule_run_due(&schedule, 511, NULL);
-    for (unsigned i = 0; i < ran_count; i++) assert_true(ran[i] <= 511 && (!i || ran[i - 1] <= ran[i]));
+    for (unsigned i = 0; i < ran_count; i++)
+        assert_true(ran[i] <= 511 && (!i || ran[i - 1] <= ran[i]));
     assert_true(schedule_next_ns(&schedule) > 511);
     schedule_run_due(&schedule, 1023, NULL);
     assert_int_equal(ran_count, 500);
