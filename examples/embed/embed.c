@@ -61,19 +61,21 @@ static void on_done(void *context, const ramp_outcome *outcome) {
     printf("%s %s", ramp_call_name(outcome->call),
            outcome->connection ? ramp_connection_id(outcome->connection) : "");
     if (outcome->state == RAMP_CALL_FAILED)
-        printf("  FAILED %s: %s %s", ramp_status_name(outcome->status), outcome->message, outcome->where);
+        printf("  FAILED %s: %s %s", ramp_status_name(outcome->status), outcome->message,
+               outcome->where);
     printf("\n");
     for (size_t i = 0; i < outcome->event_count; i++) {
         const ramp_event *event = &outcome->events[i];
-        printf("  event %s  service %s  payload \"%.*s\"", ramp_event_name(event->type), event->service,
-               (int)event->payload.size, (const char *)event->payload.data);
+        printf("  event %s  service %s  payload \"%.*s\"", ramp_event_name(event->type),
+               event->service, (int)event->payload.size, (const char *)event->payload.data);
         for (size_t to = 0; to < event->to_count; to++)
             printf("%s%s", to ? ", " : "  to ", ramp_connection_id(event->to[to]));
         if (event->connection) printf("  to %s", ramp_connection_id(event->connection));
         printf("\n");
     }
 }
-static void on_close(void *context, ramp_connection *connection, uint16_t code, const char *reason) {
+static void on_close(void *context, ramp_connection *connection, uint16_t code,
+                     const char *reason) {
     (void)context;
     printf("close %s: %u %s\n", ramp_connection_id(connection), code, reason);
 }
@@ -95,8 +97,9 @@ static void *tick(void *host) {
 static ramp_connection *join(ramp_host *host, const char *service, const char *id) {
     ramp_error error;
     ramp_connection *connection = NULL;
-    if (ramp_join(host, service, "lobby", &(ramp_join_options){.size = sizeof(ramp_join_options), .id = id},
-                  &connection, &error)) {
+    if (ramp_join(host, service, "lobby",
+                  &(ramp_join_options){.size = sizeof(ramp_join_options), .id = id}, &connection,
+                  &error)) {
         fprintf(stderr, "embed: %s\n", error.message);
         exit(1);
     }
@@ -115,17 +118,24 @@ int main(int argc, char **argv) {
         return 2;
     }
     ramp_store store = {.size = sizeof(store), .context = argv[1], .load = load};
-    ramp_host_options options = {.size = sizeof(options), .store = &store, .rooms_max = 16,
-                                 .monotonic_ns = monotonic_ns, .thread_cpu_ns = thread_cpu_ns,
-                                 .wall_ms = wall_ms, .random = random_bytes,
-                                 .on_done = on_done, .on_close = on_close, .on_log = on_log};
+    ramp_host_options options = {.size = sizeof(options),
+                                 .store = &store,
+                                 .rooms_max = 16,
+                                 .monotonic_ns = monotonic_ns,
+                                 .thread_cpu_ns = thread_cpu_ns,
+                                 .wall_ms = wall_ms,
+                                 .random = random_bytes,
+                                 .on_done = on_done,
+                                 .on_close = on_close,
+                                 .on_log = on_log};
     if (ramp_host_new(&options, &host, &error)) {
         fprintf(stderr, "embed: %s\n", error.message);
         return 1;
     }
     pthread_create(&ticker, NULL, tick, host);
     ramp_connection *ann = join(host, argv[2], "ann");
-    while (ramp_host_step(host)) continue; /* a service that is not there fails here, and ann is gone */
+    while (ramp_host_step(host))
+        continue; /* a service that is not there fails here, and ann is gone */
     if (!ramp_connection_find(host, argv[2], "lobby", "ann")) return 1;
     ramp_connection *bob = join(host, argv[2], "bob");
     say(ann, "hello");

@@ -39,12 +39,13 @@ typedef struct ramp_load_answer {
     /* One of the three: */
     const char *artefact_path; /* file made by ramp_compile(); mapped, not read: never change it */
     ramp_bytes artefact;
-    ramp_bytes wasm;           /* is compiled here and now, on the host's thread: for small embedders */
-    ramp_bytes env;            /* `name=value\n` lines for env_get */
+    ramp_bytes wasm; /* is compiled here and now, on the host's thread: for small embedders */
+    ramp_bytes env;  /* `name=value\n` lines for env_get */
 } ramp_load_answer;
 
 /* Answers a load; copies what it needs. An unknown or cancelled ticket is ignored. */
-RAMP_API void ramp_complete_load(ramp_host *host, ramp_ticket ticket, const ramp_load_answer *answer);
+RAMP_API void ramp_complete_load(ramp_host *host, ramp_ticket ticket,
+                                 const ramp_load_answer *answer);
 
 #ifdef __cplusplus
 }

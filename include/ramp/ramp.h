@@ -46,7 +46,7 @@ extern "C" {
 #endif
 
 #if defined(__GNUC__)
-#define RAMP_API __attribute__((visibility("default")))
+#define RAMP_API   __attribute__((visibility("default")))
 #define RAMP_CHECK __attribute__((warn_unused_result))
 #else
 #define RAMP_API
@@ -56,7 +56,7 @@ extern "C" {
 #define RAMP_VERSION_MAJOR 0
 #define RAMP_VERSION_MINOR 1
 #define RAMP_VERSION_PATCH 0
-#define RAMP_ABI_VERSION 1 /* of the guests: import module ramp_v1, export ramp_abi_v1 */
+#define RAMP_ABI_VERSION   1 /* of the guests: import module ramp_v1, export ramp_abi_v1 */
 
 /* "0.1.0" */
 RAMP_API const char *ramp_version(void);
@@ -124,11 +124,11 @@ typedef struct ramp_host ramp_host; /* opaque, as every object here is */
 RAMP_API RAMP_CHECK ramp_status ramp_module_check(ramp_bytes wasm, ramp_error *reterr);
 
 typedef struct ramp_compile_options {
-    size_t size;         /* sizeof(ramp_compile_options) */
-    bool fast;           /* compile in half the time, run slower; for development */
-    bool dense;          /* for hosts in dense mode, see ramp_host_stats.dense */
-    bool skip_smoke;     /* do not open a room with it, to see that it comes to life */
-    void *context;       /* first argument of both functions below */
+    size_t size;     /* sizeof(ramp_compile_options) */
+    bool fast;       /* compile in half the time, run slower; for development */
+    bool dense;      /* for hosts in dense mode, see ramp_host_stats.dense */
+    bool skip_smoke; /* do not open a room with it, to see that it comes to life */
+    void *context;   /* first argument of both functions below */
     uint64_t (*thread_cpu_ns)(void *context); /* to bound the room's opening; NULL: not bounded */
     /* The room is about to be opened in `host`, which must be ticked (ramp_host_tick) from another
      * thread; with NULL: it has been, stop. May be NULL if thread_cpu_ns is. */
@@ -185,24 +185,24 @@ typedef struct ramp_host_options {
     void (*on_log)(void *context, const ramp_log_line *line);
 
     /* 0: the default of src/base/limits.h */
-    uint32_t modules_max;      /* slots of the module table */
-    size_t modules_bytes_max;  /* bytes of artefacts in the table */
-    uint32_t rooms_max;        /* live instances */
-    uint32_t stacks_max;       /* rooms on the path that can suspend; default: rooms_max */
-    size_t memory_max;         /* bytes of one room's memory */
-    uint32_t call_cpu_ms;      /* CPU of one call */
-    uint32_t open_cpu_ms;      /* CPU of _initialize and on_open */
-    uint32_t slice_ms;         /* CPU of a call before others have their turn */
-    uint32_t room_idle_ms;     /* a room without connections ends after this time; UINT32_MAX: never */
-    uint32_t promote_calls;    /* calls without a used-up slice before a module may take the path that
+    uint32_t modules_max;     /* slots of the module table */
+    size_t modules_bytes_max; /* bytes of artefacts in the table */
+    uint32_t rooms_max;       /* live instances */
+    uint32_t stacks_max;      /* rooms on the path that can suspend; default: rooms_max */
+    size_t memory_max;        /* bytes of one room's memory */
+    uint32_t call_cpu_ms;     /* CPU of one call */
+    uint32_t open_cpu_ms;     /* CPU of _initialize and on_open */
+    uint32_t slice_ms;        /* CPU of a call before others have their turn */
+    uint32_t room_idle_ms;  /* a room without connections ends after this time; UINT32_MAX: never */
+    uint32_t promote_calls; /* calls without a used-up slice before a module may take the path that
                                   cannot suspend */
-    bool dense;                /* small memory reservations: bounds checks, but many more rooms */
+    bool dense;             /* small memory reservations: bounds checks, but many more rooms */
 } ramp_host_options;
 
 /* Borrows `options`. Gives `*ret_host`. If the machine's limits (mappings, address space) do not allow
  * `rooms_max`, the host is smaller, and says so through on_log and ramp_host_stats. */
-RAMP_API RAMP_CHECK ramp_status ramp_host_new(const ramp_host_options *options, ramp_host **ret_host,
-                                              ramp_error *reterr);
+RAMP_API RAMP_CHECK ramp_status ramp_host_new(const ramp_host_options *options,
+                                              ramp_host **ret_host, ramp_error *reterr);
 /* Ends all rooms without calling their modules. No function of yours is called. NULL is accepted. */
 RAMP_API void ramp_host_free(ramp_host *host);
 
@@ -225,14 +225,14 @@ RAMP_API bool ramp_host_is_running(const ramp_host *host);
 
 typedef struct ramp_join_options {
     size_t size;
-    const char *id;      /* unique in the room */
-    uint64_t owner;      /* who holds the socket: 0 you, else one of your callers */
-    ramp_bytes user;     /* subject of a token; size 0: none */
-    ramp_bytes query;    /* raw query string, without '?' */
-    ramp_bytes headers;  /* `name: value\n` lines, names lower-case */
-    ramp_bytes ip;       /* text form */
-    ramp_bytes claims;   /* `name: value\n` lines */
-    void *data;          /* yours: ramp_connection_data() */
+    const char *id;     /* unique in the room */
+    uint64_t owner;     /* who holds the socket: 0 you, else one of your callers */
+    ramp_bytes user;    /* subject of a token; size 0: none */
+    ramp_bytes query;   /* raw query string, without '?' */
+    ramp_bytes headers; /* `name: value\n` lines, names lower-case */
+    ramp_bytes ip;      /* text form */
+    ramp_bytes claims;  /* `name: value\n` lines */
+    void *data;         /* yours: ramp_connection_data() */
     void *tag;
 } ramp_join_options;
 
@@ -290,8 +290,8 @@ RAMP_API uint64_t ramp_connection_owner(const ramp_connection *connection);
 RAMP_API const char *ramp_connection_room(const ramp_connection *connection);
 RAMP_API const char *ramp_connection_service(const ramp_connection *connection);
 /* NULL if there is none (or it is leaving). Borrowed. */
-RAMP_API ramp_connection *ramp_connection_find(ramp_host *host, const char *service, const char *room,
-                                               const char *id);
+RAMP_API ramp_connection *ramp_connection_find(ramp_host *host, const char *service,
+                                               const char *room, const char *id);
 
 /* ---- outcomes and events ------------------------------------------------------------------ */
 
@@ -351,10 +351,10 @@ typedef struct ramp_event {
     const char *service;
     const char *room;
     ramp_connection *connection; /* send, close: to whom */
-    ramp_bytes payload;          /* broadcast, send: the message; close: the reason; respond: the body;
+    ramp_bytes payload; /* broadcast, send: the message; close: the reason; respond: the body;
                                     kv_set, db_set: the value; state_save: the state */
-    bool binary;                 /* broadcast, send */
-    ramp_connection *const *to;  /* broadcast: the recipients, `except` already applied */
+    bool binary;        /* broadcast, send */
+    ramp_connection *const *to; /* broadcast: the recipients, `except` already applied */
     size_t to_count;
     uint16_t code;      /* close: WebSocket close code; respond: HTTP status */
     uint8_t scope;      /* kv_*: 0 this room, 1 the service */
@@ -387,11 +387,11 @@ struct ramp_outcome {
     bool joined;                 /* join: it is a member now, even if its handler failed */
     const ramp_event *events;    /* in order; none if FAILED */
     size_t event_count;
-    ramp_status status;   /* FAILED: why */
-    const char *message;  /* FAILED: a sentence; else "" */
-    const char *where;    /* FAILED: "file:line:col" of the user's source if known; else "" */
-    uint64_t cpu_ns;      /* guest time */
-    bool suspendable;     /* ran on the path that can suspend */
+    ramp_status status;  /* FAILED: why */
+    const char *message; /* FAILED: a sentence; else "" */
+    const char *where;   /* FAILED: "file:line:col" of the user's source if known; else "" */
+    uint64_t cpu_ns;     /* guest time */
+    bool suspendable;    /* ran on the path that can suspend */
 };
 
 /* ---- looking in -------------------------------------------------------------------------- */
@@ -411,8 +411,8 @@ RAMP_API void ramp_host_get_stats(const ramp_host *host, ramp_host_stats *stats)
 
 typedef struct ramp_module_info {
     ramp_module_id id;
-    const char *service;       /* one of the services that use it; "" if none does any more */
-    uint64_t last_request_ns;  /* monotonic: the latest call */
+    const char *service;      /* one of the services that use it; "" if none does any more */
+    uint64_t last_request_ns; /* monotonic: the latest call */
     uint32_t rooms;
     size_t bytes;
     bool pinned; /* cannot be evicted now */
@@ -420,8 +420,8 @@ typedef struct ramp_module_info {
 } ramp_module_info;
 
 /* Calls `each` for every entry of the module table, most recently requested first. */
-RAMP_API void ramp_host_modules(const ramp_host *host, void (*each)(void *, const ramp_module_info *),
-                                void *context);
+RAMP_API void ramp_host_modules(const ramp_host *host,
+                                void (*each)(void *, const ramp_module_info *), void *context);
 
 typedef struct ramp_room_info {
     const char *service, *room;

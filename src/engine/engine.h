@@ -101,7 +101,8 @@ bool engine_module_waits(const struct engine_module *module); /* imports the sus
 /* A new instance: no guest code has run. `context` is handed to wait and on_epoch. RAMP_LIMIT if no
  * slot is free. */
 RAMP_CHECK ramp_status engine_instance_open(struct engine_module *module, void *context,
-                                            struct engine_instance **ret_instance, ramp_error *reterr);
+                                            struct engine_instance **ret_instance,
+                                            ramp_error *reterr);
 /* Also while a call is suspended: it is dropped. Never from inside an import. */
 void engine_instance_close(struct engine_instance *instance);
 
@@ -117,7 +118,7 @@ enum engine_outcome {
     ENGINE_DONE,
     ENGINE_YIELDED, /* on_epoch said ENGINE_YIELD: engine_resume() when it is its turn again */
     ENGINE_WAITING, /* parked in the suspending import: engine_resume() when wait() will return true */
-    ENGINE_TRAPPED  /* engine_failure() says why; the instance may be called again, memory as it is */
+    ENGINE_TRAPPED /* engine_failure() says why; the instance may be called again, memory as it is */
 };
 
 /* Calls export `export_index` with up to 3 arguments. The first on_epoch comes after `ticks` epoch
@@ -143,8 +144,8 @@ struct engine_failure {
     char message[120]; /* "memory access out of bounds" */
     size_t frame_count;
     struct {
-        uint32_t function;      /* index in the module */
-        size_t offset;          /* of the instruction, in the module's bytes; 0: not known */
+        uint32_t function;       /* index in the module */
+        size_t offset;           /* of the instruction, in the module's bytes; 0: not known */
     } frames[ENGINE_FRAMES_MAX]; /* innermost first */
 };
 /* Why the last call of this instance trapped. Borrowed until its next call. */

@@ -39,32 +39,35 @@ struct deployed { /* borrowed during `done` */
     ramp_status status;
     char message[248];
     ramp_module_id id;
-    bool unchanged;    /* these bytes were current already */
+    bool unchanged; /* these bytes were current already */
     uint64_t compile_ms;
     size_t artefact_size;
 };
 
 struct deploy {
     const char *service;
-    ramp_bytes wasm;     /* copied */
-    ramp_bytes config;   /* JSON object of ramp.json's fields that the server keeps, or size 0; copied */
+    ramp_bytes wasm; /* copied */
+    ramp_bytes
+        config; /* JSON object of ramp.json's fields that the server keeps, or size 0; copied */
 };
 
 RAMP_CHECK ramp_status loader_new(const struct loader_options *options, struct loader **ret_loader,
                                   ramp_error *reterr);
-void loader_free(struct loader *loader); /* joins the thread; open requests are answered UNAVAILABLE */
+void loader_free(
+    struct loader *loader); /* joins the thread; open requests are answered UNAVAILABLE */
 /* Thread-safe, as are all below. */
 void loader_load(struct loader *loader, const char *service,
                  void (*done)(void *context, uint64_t ticket, const struct loaded *), void *context,
                  uint64_t ticket);
 void loader_deploy(struct loader *loader, const struct deploy *deploy,
-                   void (*done)(void *context, uint64_t ticket, const struct deployed *), void *context,
-                   uint64_t ticket);
+                   void (*done)(void *context, uint64_t ticket, const struct deployed *),
+                   void *context, uint64_t ticket);
 
 struct listed { /* borrowed during `done` */
     ramp_status status;
     char message[248];
-    ramp_bytes json; /* {"services":[{"service","version","size","deployed_at"}]}; of one service that object,
+    ramp_bytes
+        json; /* {"services":[{"service","version","size","deployed_at"}]}; of one service that object,
                         with "versions" and "config" */
 };
 

@@ -20,7 +20,7 @@
 #include <stdio.h>
 
 struct room_request {
-    struct call_tag tag;
+    struct pending pending;
     struct worker *asker;
     uint64_t exchange_id;
     /* The question; texts are in `bytes`. */
@@ -109,8 +109,9 @@ static void fail(struct worker *worker, struct room_request *request, ramp_statu
 /* ---- on the room's worker ------------------------------------------------------------------ */
 
 static void done(struct worker *worker, struct call_tag *tag, const ramp_outcome *outcome) {
-    struct room_request *request = list_item(tag, struct room_request, tag);
+    struct room_request *request = list_item(tag, struct room_request, pending.tag);
 
+    list_remove(&request->pending.in_worker);
     if (outcome->state == RAMP_CALL_FAILED) {
         fail(worker, request, outcome->status, outcome->message);
         return;
@@ -126,6 +127,11 @@ static void done(struct worker *worker, struct call_tag *tag, const ramp_outcome
     send_back(worker, request);
 }
 
+static void abandon(struct worker *worker, struct pending *pending) {
+    (void)worker;
+    room_request_free(list_item(pending, struct room_request, pending));
+}
+
 static void ask(struct worker *worker, void *argument) {
     struct room_request *request = argument;
     ramp_error error = {0};
@@ -135,7 +141,7 @@ static void ask(struct worker *worker, void *argument) {
         fail(worker, request, RAMP_UNAVAILABLE, "the server is about to stop");
         return;
     }
-    request->tag.done = done;
+    request->pending = (struct pending){.tag = {done}, .abandon = abandon};
     status = ramp_http_request(worker->host, request->service, request->room,
                                &(ramp_request){.size = sizeof(ramp_request),
                                                .method = request->method,
@@ -145,10 +151,14 @@ static void ask(struct worker *worker, void *argument) {
                                                .body = request->body,
                                                .user = request->user,
                                                .ip = request->ip,
-                                               .tag = &request->tag},
+                                               .tag = &request->pending.tag},
                                &error);
     worker->step_again = true;
-    if (status != RAMP_OK) fail(worker, request, status, error.message);
+    if (status == RAMP_OK) {
+        list_push_back(&worker->pending, &request->pending.in_worker);
+    } else {
+        fail(worker, request, status, error.message);
+    }
 }
 
 /* ---- on the socket's worker ---------------------------------------------------------------- */

@@ -47,6 +47,7 @@ struct server {
     unsigned signal_count;
     uv_async_t stopped; /* a worker has */
     atomic_uint running_count;
+    atomic_uint finished_count; /* workers that owe no answer, while it drains */
     bool has_loop;
 };
 
@@ -215,6 +216,15 @@ static void on_stopped(uv_async_t *handle) {
 void server_worker_stopped(struct server *server) {
     atomic_fetch_sub(&server->running_count, 1);
     uv_async_send(&server->stopped);
+}
+
+void server_worker_finished(struct server *server) {
+    if (atomic_fetch_add(&server->finished_count, 1) + 1 < server->worker_count) return;
+    for (unsigned i = 0; i < server->worker_count; i++) loop_wake(&server->workers[i]->loop);
+}
+
+bool server_has_finished(const struct server *server) {
+    return atomic_load(&server->finished_count) >= server->worker_count;
 }
 
 static ramp_status open_loop(struct server *server, ramp_error *reterr) {
@@ -391,7 +401,7 @@ void server_client_closed(struct server *server) {
 /* ---- a new version ------------------------------------------------------------------------- */
 
 struct update {
-    struct call_tag tag;
+    struct pending pending;
     char service[LIMIT_SERVICE_NAME + 1];
 };
 
@@ -411,12 +421,18 @@ static void update_log(const char *service, ramp_status status, const char *mess
 }
 
 static void update_done(struct worker *worker, struct call_tag *tag, const ramp_outcome *outcome) {
-    struct update *update = list_item(tag, struct update, tag);
+    struct update *update = list_item(tag, struct update, pending.tag);
 
     (void)worker;
+    list_remove(&update->pending.in_worker);
     if (outcome->state == RAMP_CALL_FAILED)
         update_log(update->service, outcome->status, outcome->message);
     mem_free(update);
+}
+
+static void update_abandon(struct worker *worker, struct pending *pending) {
+    (void)worker;
+    mem_free(list_item(pending, struct update, pending));
 }
 
 static void update_run(struct worker *worker, void *argument) {
@@ -425,9 +441,12 @@ static void update_run(struct worker *worker, void *argument) {
     ramp_status status = RAMP_UNAVAILABLE;
 
     if (worker->phase != WORKER_STOPPED)
-        status = ramp_service_update(worker->host, update->service, &update->tag, &error);
+        status = ramp_service_update(worker->host, update->service, &update->pending.tag, &error);
     worker->step_again = true;
-    if (status == RAMP_OK) return;
+    if (status == RAMP_OK) {
+        list_push_back(&worker->pending, &update->pending.in_worker);
+        return;
+    }
     /* A service that this worker has never met has nothing to update. */
     if (status != RAMP_NOT_FOUND && worker->phase != WORKER_STOPPED)
         update_log(update->service, status, error.message);
@@ -443,7 +462,8 @@ void server_service_updated(struct server *server, const char *service) {
             update_log(service, RAMP_NO_MEMORY, "no memory to tell the workers");
             return;
         }
-        update->tag.done = update_done;
+        update->pending.tag.done = update_done;
+        update->pending.abandon = update_abandon;
         memcpy(update->service, service, size);
         worker_post_answer(server->workers[i], update_run, update);
     }

@@ -16,7 +16,7 @@
 #define ID_SIZE  22 /* characters of base64url */
 
 struct joining {
-    struct call_tag tag;
+    struct pending pending;
     struct conn *conn;      /* NULL: the client has gone */
     struct frame *response; /* the 101 */
 };
@@ -103,9 +103,14 @@ static void joining_free(struct worker *worker, struct joining *joining) {
     mem_free(joining);
 }
 
-static void join_done(struct worker *worker, struct call_tag *tag, const ramp_outcome *outcome) {
-    struct joining *joining = list_item(tag, struct joining, tag);
+static void join_abandon(struct worker *worker, struct pending *pending) {
+    joining_free(worker, list_item(pending, struct joining, pending));
+}
 
+static void join_done(struct worker *worker, struct call_tag *tag, const ramp_outcome *outcome) {
+    struct joining *joining = list_item(tag, struct joining, pending.tag);
+
+    list_remove(&joining->pending.in_worker);
     if (joining->conn) join_failed(joining->conn, outcome->status, outcome->message);
     joining_free(worker, joining);
 }
@@ -160,7 +165,9 @@ static void join(struct conn *conn, const struct http_head *head, const struct u
         user_size = 0;
     conn_clear_timeout(conn);
     if (joining) {
-        *joining = (struct joining){.tag = {join_done}, .conn = conn, .response = response};
+        *joining = (struct joining){.pending = {.tag = {join_done}, .abandon = join_abandon},
+                                    .conn = conn,
+                                    .response = response};
         response->refs++;
         conn->state = CONN_JOINING;
         conn->joining = joining;
@@ -172,10 +179,13 @@ static void join(struct conn *conn, const struct http_head *head, const struct u
                                                 .headers = {worker->scratch, lines_size},
                                                 .ip = {ip, strlen(ip)},
                                                 .data = conn,
-                                                .tag = &joining->tag},
+                                                .tag = &joining->pending.tag},
                            &conn->member, &error);
         worker->step_again = true;
-        if (status == RAMP_OK) return;
+        if (status == RAMP_OK) {
+            list_push_back(&worker->pending, &joining->pending.in_worker);
+            return;
+        }
         join_failed(conn, status, error.message);
         joining_free(worker, joining);
         return;

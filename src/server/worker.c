@@ -290,32 +290,43 @@ void worker_begin_drain(struct worker *worker, void *unused) {
     each_conn(worker, end_idle);
 }
 
-/* Whether the present phase has nothing more to do, or its time is over. */
+/* Nothing of its own is under way. The rooms of this worker may still be asked by others. */
+static bool owes_nothing(const struct worker *worker) {
+    return !worker->step_again && !worker->resumed && worker->answers_owed == 0;
+}
+
 static bool drain_is_due(const struct worker *worker) {
+    bool is_late = worker->now_ns >= worker->phase_end_ns;
+
     switch (worker->phase) {
     case WORKER_SERVING: return false;
     case WORKER_FINISHING:
-        if (!worker->step_again && !worker->resumed && worker->answers_owed == 0 &&
-            callers_are_drained(worker->callers))
-            return true;
-        break;
-    case WORKER_CLOSING:
-        if (worker->conn_count == 0) return true;
-        break;
-    case WORKER_STOPPED: return true;
+        return is_late || server_has_finished(worker->server) ||
+               (!worker->has_finished && owes_nothing(worker));
+    case WORKER_CLOSING: return is_late || worker->conn_count == 0;
+    case WORKER_STOPPED: break;
     }
-    return worker->now_ns >= worker->phase_end_ns;
+    return true;
+}
+
+static void begin_closing(struct worker *worker) {
+    worker->phase = WORKER_CLOSING;
+    worker->phase_end_ns = worker->now_ns + LIMIT_DRAIN_FLUSH_MS * 1000000ull;
+    each_conn(worker, end_all);
 }
 
 static void drain_on(struct worker *worker) {
     if (!drain_is_due(worker)) return;
-    if (worker->phase == WORKER_FINISHING) {
-        worker->phase = WORKER_CLOSING;
-        worker->phase_end_ns = worker->now_ns + LIMIT_DRAIN_FLUSH_MS * 1000000ull;
-        each_conn(worker, end_all);
-    } else {
+    if (worker->phase != WORKER_FINISHING) {
         worker->phase = WORKER_STOPPED;
+        return;
     }
+    if (!worker->has_finished) {
+        worker->has_finished = true;
+        server_worker_finished(worker->server);
+    }
+    if (server_has_finished(worker->server) || worker->now_ns >= worker->phase_end_ns)
+        begin_closing(worker);
 }
 
 /* ---- life ---------------------------------------------------------------------------------- */
@@ -342,6 +353,7 @@ ramp_status worker_new(struct server *server, unsigned index, const int *listene
     list_init(&worker->conns);
     list_init(&worker->dead);
     list_init(&worker->dead_exchanges);
+    list_init(&worker->pending);
     for (int kind = 0; kind < TIMEOUT_COUNT; kind++) list_init(&worker->timeouts[kind]);
     mailbox_init(&worker->mailbox, LIMIT_MAILBOX);
     worker_random(worker, &seed, sizeof(seed));
@@ -422,6 +434,10 @@ void worker_free(struct worker *worker) {
     bury_dead(worker);
     callers_free(worker->callers);
     ramp_host_free(worker->host);
+    list_each(&worker->pending, node, following) {
+        struct pending *pending = list_item(node, struct pending, in_worker);
+        pending->abandon(worker, pending);
+    }
     map_done(&worker->exchanges);
     schedule_done(&worker->schedule);
     frame_stock_done(&worker->stock);

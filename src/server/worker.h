@@ -29,6 +29,14 @@ enum worker_phase {
     WORKER_STOPPED
 };
 
+/* A call under way whose tag is this. A host that is freed forgets its calls, so the worker remembers
+ * them. */
+struct pending {
+    struct call_tag tag;
+    struct list in_worker; /* worker->pending, from the call's beginning to its done() */
+    void (*abandon)(struct worker *worker, struct pending *pending); /* frees it */
+};
+
 struct listener {
     struct source source;
     struct worker *worker;
@@ -61,11 +69,13 @@ struct worker {
     struct map exchanges; /* id -> exchange that is not answered yet */
     struct list dead_exchanges;
     unsigned answers_owed; /* exchanges but for streams */
+    struct list pending;   /* calls under way */
     uint64_t next_exchange_id;
 
     enum worker_phase phase;
     uint64_t phase_end_ns;
-    int spare_fd; /* given up to accept, answer and close when there are no descriptors left */
+    bool has_finished; /* drain: owes nobody an answer; others may still ask */
+    int spare_fd;      /* given up to accept, answer and close when there are no descriptors left */
     uint8_t random[1024];
     size_t random_left;
 
@@ -110,6 +120,9 @@ void listener_unwatch(struct listener *listener);
 /* One more client's socket; false: there are too many already, and it is not counted. */
 bool server_client_opened(struct server *server);
 void server_client_closed(struct server *server);
+/* Drain: one more worker owes no answer. When that is true of all, they are woken and go on together. */
+void server_worker_finished(struct server *server);
+bool server_has_finished(const struct server *server);
 /* The worker's thread is about to end. */
 void server_worker_stopped(struct server *server);
 struct ticker;
