@@ -23,7 +23,9 @@ target_link_options(ramp_link INTERFACE -Wl,--gc-sections -Wl,-z,noexecstack)
 if(RAMP_SANITIZE)
     # Fatal at the first finding, and with whole stacks.
     target_compile_options(ramp_flags INTERFACE
-        -fsanitize=${RAMP_SANITIZE} -fno-sanitize-recover=all -O1)
+        -fsanitize=${RAMP_SANITIZE} -fno-sanitize-recover=all -O1
+        # These follow values through the code, in which instrumentation makes them guess.
+        -Wno-format-truncation -Wno-maybe-uninitialized)
     target_link_options(ramp_link INTERFACE -fsanitize=${RAMP_SANITIZE})
     if(RAMP_FUZZ)
         target_compile_options(ramp_flags INTERFACE -fsanitize=fuzzer-no-link)

@@ -16,7 +16,7 @@ if(NOT RAMP_LIBRARY_ONLY)
         install(TARGETS ramp RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}")
     endif()
     # The SDK with its compiler (node_modules, when tools/setup has brought it) and the templates.
-    foreach(pair "guest/assemblyscript:sdk" "guest/c:guest-c" "examples:examples")
+    foreach(pair "guest/assemblyscript:sdk" "guest/c:guest-c" "examples:examples" "bench/rooms:bench/rooms")
         string(REPLACE ":" ";" pair "${pair}")
         list(GET pair 0 from)
         list(GET pair 1 to)

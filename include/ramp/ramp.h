@@ -286,6 +286,7 @@ RAMP_API RAMP_CHECK ramp_status ramp_service_update(ramp_host *host, const char 
 RAMP_API void *ramp_connection_data(const ramp_connection *connection);
 RAMP_API void ramp_connection_set_data(ramp_connection *connection, void *data);
 RAMP_API const char *ramp_connection_id(const ramp_connection *connection);
+RAMP_API ramp_bytes ramp_connection_user(const ramp_connection *connection); /* size 0: none */
 RAMP_API uint64_t ramp_connection_owner(const ramp_connection *connection);
 RAMP_API const char *ramp_connection_room(const ramp_connection *connection);
 RAMP_API const char *ramp_connection_service(const ramp_connection *connection);

@@ -272,6 +272,19 @@ enum engine_verdict call_on_epoch(void *context) {
     return call->suspendable ? ENGINE_YIELD : ENGINE_CONTINUE;
 }
 
+/* An epoch came while the call ran. Was it the call that took the time, or was the thread put aside? What it
+ * ran before its first epoch is not known, so half a slice after it is proof. */
+static void call_confirm_slice(struct call *call) {
+    const ramp_host_options *options = &call->room->service->host->options;
+
+    if (options->thread_cpu_ns && call->thread_mark_ns) {
+        call->thread_ns += options->thread_cpu_ns(options->context) - call->thread_mark_ns;
+        call->thread_mark_ns = 0;
+    }
+    call->overran =
+        !options->thread_cpu_ns || call->thread_ns >= options->slice_ms * UINT64_C(1000000) / 2;
+}
+
 static enum engine_outcome call_enter(struct call *call, int32_t *ret_result) {
     static const uint8_t argument_counts[EXPORT_COUNT] = {
 #define HOSTCALL(name, kind, parameters, result, names, doc)
@@ -300,6 +313,7 @@ static enum engine_outcome call_enter(struct call *call, int32_t *ret_result) {
     }
     host->current = NULL;
     call->cpu_ns += host_read_clock(host) - call->entered_ns;
+    if (call->slice_used) call_confirm_slice(call);
     call->suspended = outcome == ENGINE_YIELDED || outcome == ENGINE_WAITING;
     return outcome;
 }
@@ -365,10 +379,22 @@ static void call_apply_batch(struct call *call) {
 
 static void call_log_failure(const struct call *call) {
     const struct room *room = call->room;
+    const ramp_host_options *options = &room->service->host->options;
     const char *separator = call->where[0] ? " at " : "";
+    char text[sizeof(call->message) + sizeof(call->where) + 40];
+    int size;
 
-    host_log(room->service->host, 3, room->service->name, room->id, "%s failed: %s%s%s",
-             ramp_call_name(call->kind), call->message, separator, call->where);
+    if (!options->on_log) return;
+    size = snprintf(text, sizeof(text), "%s failed: %s%s%s", ramp_call_name(call->kind),
+                    call->message, separator, call->where);
+    options->on_log(
+        options->context,
+        &(ramp_log_line){.level = 3,
+                         .service = room->service->name,
+                         .room = room->id,
+                         .connection = call->connection ? ramp_connection_id(call->connection) : "",
+                         .call = ramp_call_name(call->kind),
+                         .text = {text, (size_t)size}});
 }
 
 void call_report(struct call *call) {

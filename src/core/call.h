@@ -38,6 +38,7 @@ struct call {
     bool suspended;  /* in the engine: call_advance() resumes */
     bool has_entry;  /* the front of the inbox is what it is about */
     bool slice_used; /* an epoch came while it ran */
+    bool overran;    /* ... and it was the call that had used the time */
     bool suspendable;
     bool skipped;    /* the module has no such handler: done without it */
     uint8_t handler; /* enum guest_export */

@@ -316,6 +316,10 @@ const char *ramp_connection_id(const ramp_connection *connection) {
     return connection->text;
 }
 
+ramp_bytes ramp_connection_user(const ramp_connection *connection) {
+    return connection_part(connection, PART_USER);
+}
+
 uint64_t ramp_connection_owner(const ramp_connection *connection) {
     return connection->owner;
 }

@@ -644,7 +644,7 @@ static void room_note_failure(struct room *room, const struct call *call) {
 /* Modules run on the path that can suspend until they have shown that they are quick. */
 static void room_judge_module(struct module *module, const struct call *call,
                               uint32_t promote_calls) {
-    if (call->slice_used) {
+    if (call->overran) {
         if (module->promoted) module->demoted = true;
         module->promoted = false;
         module->clean_calls = 0;

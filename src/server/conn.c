@@ -60,13 +60,18 @@ static void conn_bury(struct conn *conn) {
     metric_set(&worker->metrics.connections, --worker->conn_count);
 }
 
+/* Whoever was to answer finds nobody. */
+static void conn_detach(struct conn *conn) {
+    if (conn->state == CONN_BODY || conn->state == CONN_ANSWERING) exchange_forget(conn);
+    if (conn->state == CONN_JOINING) websocket_forget_join(conn);
+}
+
 void conn_kill(struct conn *conn, uint16_t code, bool reset) {
     struct worker *worker = conn->worker;
     int fd = conn->source.fd;
 
     if (conn->state == CONN_DEAD) return;
-    if (conn->state == CONN_BODY || conn->state == CONN_ANSWERING) exchange_forget(conn);
-    if (conn->state == CONN_JOINING) websocket_forget_join(conn);
+    conn_detach(conn);
     if (conn->member) {
         ramp_leave(conn->member, code, NULL);
         conn->member = NULL;
@@ -89,6 +94,7 @@ void conn_forget(struct conn *conn) {
 
 void conn_end(struct conn *conn) {
     if (conn->state >= CONN_ENDING) return;
+    conn_detach(conn);
     conn->state = CONN_ENDING;
     buffer_release(&conn->kept);
     worker_release_incoming(conn->worker, &conn->message);

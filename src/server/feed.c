@@ -213,6 +213,10 @@ static json_t *call_json(const ramp_outcome *outcome) {
                      failed ? "failed" : "done", "events", events, "cpu_us",
                      (json_int_t)(outcome->cpu_ns / 1000), "suspendable", outcome->suspendable,
                      "error", failed ? events_json_error(outcome) : NULL);
+    if (json && outcome->connection) {
+        ramp_bytes user = ramp_connection_user(outcome->connection);
+        if (user.size) json_object_set_new(json, "user", json_stringn(user.data, user.size));
+    }
     if (json && outcome->event_count > LIMIT_FEED_EVENTS)
         json_object_set_new(json, "event_count", json_integer((json_int_t)outcome->event_count));
     return json;

@@ -17,14 +17,16 @@
 #include "server/worker.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/random.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
-#define WORKERS_MAX 256u
-#define PATH_SIZE   1024
+#define WORKERS_MAX      256u
+#define PATH_SIZE        1024
+#define FILE_TABLE_GROWN 65536u /* descriptors: 0.5 MiB of kernel memory */
 
 struct server {
     struct server_options options; /* borrows the caller's strings */
@@ -93,6 +95,15 @@ static void raise_file_limit(struct server *server) {
     server->clients_max = usable > 2 * LIMIT_FILES_RESERVED
                               ? (unsigned)usable - LIMIT_FILES_RESERVED
                               : (unsigned)usable / 2;
+}
+
+/* The kernel doubles the table of descriptors when it is full, and in a process with threads that takes
+ * some ms each time, in the middle of accept(). Done once, before there are threads. */
+static void grow_file_table(unsigned clients_max) {
+    int fd = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC,
+                   (int)(clients_max < FILE_TABLE_GROWN ? clients_max : FILE_TABLE_GROWN));
+
+    if (fd >= 0) close(fd);
 }
 
 /* ---- parts --------------------------------------------------------------------------------- */
@@ -277,6 +288,7 @@ ramp_status server_new(const struct server_options *options, struct server **ret
     server->datadir.lock_fd = -1;
     log_use_json(options->json_logs);
     raise_file_limit(server);
+    grow_file_table(server->clients_max);
     if (getrandom(&server->seed, sizeof(server->seed), 0) < 0) server->seed = (uint64_t)getpid();
     /* What costs nothing and fails often comes first; threads come last. */
     status = options_check(server, reterr);

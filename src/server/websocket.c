@@ -155,8 +155,12 @@ static void join(struct conn *conn, const struct http_head *head, const struct u
     size_t user_size = 0, lines_size = http_header_lines(head, (char *)worker->scratch);
     bool is_loopback;
     ramp_error error = {0};
-    ramp_status status = RAMP_NO_MEMORY;
+    ramp_status status;
 
+    if (!joining) {
+        refuse(conn, 503, "NO_MEMORY", "no memory for a connection");
+        return;
+    }
     sock_peer(conn->source.fd, ip, &is_loopback);
     make_id(worker, id);
     if (server_options(worker->server)->dev &&
@@ -164,33 +168,29 @@ static void join(struct conn *conn, const struct http_head *head, const struct u
          user_size > sizeof(user)))
         user_size = 0;
     conn_clear_timeout(conn);
-    if (joining) {
-        *joining = (struct joining){.pending = {.tag = {join_done}, .abandon = join_abandon},
-                                    .conn = conn,
-                                    .response = response};
-        response->refs++;
-        conn->state = CONN_JOINING;
-        conn->joining = joining;
-        status = ramp_join(worker->host, room->service, room->room,
-                           &(ramp_join_options){.size = sizeof(ramp_join_options),
-                                                .id = id,
-                                                .user = {user, user_size},
-                                                .query = {room->query.data, room->query.size},
-                                                .headers = {worker->scratch, lines_size},
-                                                .ip = {ip, strlen(ip)},
-                                                .data = conn,
-                                                .tag = &joining->pending.tag},
-                           &conn->member, &error);
-        worker->step_again = true;
-        if (status == RAMP_OK) {
-            list_push_back(&worker->pending, &joining->pending.in_worker);
-            return;
-        }
-        join_failed(conn, status, error.message);
-        joining_free(worker, joining);
+    *joining = (struct joining){.pending = {.tag = {join_done}, .abandon = join_abandon},
+                                .conn = conn,
+                                .response = response};
+    response->refs++;
+    conn->state = CONN_JOINING;
+    conn->joining = joining;
+    status = ramp_join(worker->host, room->service, room->room,
+                       &(ramp_join_options){.size = sizeof(ramp_join_options),
+                                            .id = id,
+                                            .user = {user, user_size},
+                                            .query = {room->query.data, room->query.size},
+                                            .headers = {worker->scratch, lines_size},
+                                            .ip = {ip, strlen(ip)},
+                                            .data = conn,
+                                            .tag = &joining->pending.tag},
+                       &conn->member, &error);
+    worker->step_again = true;
+    if (status == RAMP_OK) {
+        list_push_back(&worker->pending, &joining->pending.in_worker);
         return;
     }
-    refuse(conn, 503, "NO_MEMORY", "no memory for a connection");
+    join_failed(conn, status, error.message);
+    joining_free(worker, joining);
 }
 
 size_t websocket_upgrade(struct conn *conn, const struct http_head *head, const uint8_t *bytes,

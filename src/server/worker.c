@@ -331,10 +331,17 @@ static void drain_on(struct worker *worker) {
 
 /* ---- life ---------------------------------------------------------------------------------- */
 
+/* What the kernel still holds for it is sent; its room is told nothing more. */
+static void abandon(struct conn *conn) {
+    conn->member = NULL;
+    conn_kill(conn, 1012, false);
+}
+
 static void *worker_run(void *argument) {
     struct worker *worker = argument;
 
     while (worker->phase != WORKER_STOPPED) worker_turn(worker);
+    each_conn(worker, abandon);
     server_worker_stopped(worker->server);
     return NULL;
 }
@@ -418,11 +425,6 @@ void worker_join(struct worker *worker) {
     if (worker->is_started) pthread_join(worker->thread, NULL);
     worker->is_started = false;
     worker->phase = WORKER_STOPPED;
-}
-
-static void abandon(struct conn *conn) {
-    conn->member = NULL; /* its host goes, too */
-    conn_kill(conn, 1012, true);
 }
 
 void worker_free(struct worker *worker) {

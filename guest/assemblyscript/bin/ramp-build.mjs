@@ -49,7 +49,8 @@ async function attempt(target, opts) {
     return await build(target, opts);
   } catch (e) {
     const text = e instanceof Misuse ? e.message
-      : /^E[A-Z]+$/.test(e.code ?? "") && e.path ? `${e.path}: ${e.message.replace(/, \w+ '.*$/, "").replace(/^E[A-Z]+: /, "")}` : `the build failed inside: ${e.stack}`;
+      : e.path && e.syscall ? `${e.path.replace(/\.\d+\.part$/, "")}: ${e.message.replace(/^E[A-Z]+: /, "").replace(/, \w+ '.*$/, "")}`
+      : `the build failed inside: ${e.stack}`;
     return { ok: false, misuse: e instanceof Misuse, problems: [{ file: target, line: 0, col: 0, text, source: "" }], ms: 0 };
   }
 }

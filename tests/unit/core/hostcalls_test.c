@@ -790,7 +790,7 @@ static void a_log_line_tells_its_call_and_is_kept_when_the_call_fails(void **sta
     assert_string_equal(rig.log,
                         "0 message ann: \n1 message ann: s\n2 message ann: so\n3 message ann: so \n"
                         "3 message ann: so i\n"
-                        "ramp 3  : message failed: unreachable code reached");
+                        "ramp 3 message ann: message failed: unreachable code reached");
 }
 
 static void what_a_module_logs_is_text_and_cut_between_characters(void **state) {
@@ -870,7 +870,7 @@ static void a_panic_splits_into_message_and_place(void **state) {
         assert_string_equal(rig.failed_message, cases[i].message);
         if (cases[i].where[0]) assert_string_equal(rig.failed_where, cases[i].where);
         else assert_non_null(strstr(rig.failed_where, "function")); /* from the stack */
-        snprintf(expected, sizeof(expected), "ramp 3  : message failed: %s at %s\n",
+        snprintf(expected, sizeof(expected), "ramp 3 message ann: message failed: %s at %s\n",
                  cases[i].message, rig.failed_where);
         assert_string_equal(rig.log, expected);
     }

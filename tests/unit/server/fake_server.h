@@ -230,6 +230,10 @@ void exchange_end(struct exchange *exchange) {
 const char *ramp_connection_id(const ramp_connection *connection) {
     return connection->id;
 }
+ramp_bytes ramp_connection_user(const ramp_connection *connection) {
+    (void)connection;
+    return (ramp_bytes){"", 0};
+}
 uint64_t ramp_connection_owner(const ramp_connection *connection) {
     return connection->owner;
 }
