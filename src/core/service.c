@@ -154,7 +154,9 @@ static void service_fail(struct service *service, const ramp_error *error) {
 
     host->loads_failed++;
     host->loads_refused += refused;
-    host_log(host, refused ? 2 : 3, service->name, "", "cannot load: %s", error->message);
+    /* A name that is not there is for anybody to ask for. */
+    host_log(host, error->status == RAMP_NOT_FOUND ? 0 : refused ? 2 : 3, service->name, "",
+             "cannot load: %s", error->message);
     service->error = *error;
     service->state = SERVICE_IDLE;
     if (!service->module && !refused) {

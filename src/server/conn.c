@@ -146,9 +146,10 @@ void conn_timed_out(struct conn *conn) {
 /* ---- reading ------------------------------------------------------------------------------- */
 
 void conn_update_interest(struct conn *conn) {
-    bool is_http = conn->state <= CONN_ANSWERING;
-    /* A client that does not read its answers may not ask more. */
-    bool full = conn->kept.size >= LIMIT_KEPT || (is_http && conn->out.bytes > LIMIT_OUTGOING_SOFT);
+    /* A client that does not read what it is sent may not ask for more: it is slowed down by its own TCP
+     * before it owes so much that it is closed. */
+    bool full = conn->kept.size >= LIMIT_KEPT ||
+                (conn->state <= CONN_OPEN && conn->out.bytes > LIMIT_OUTGOING_SOFT);
     /* What an ending connection says is thrown away, but not faster than it reads. */
     bool waits = conn->state == CONN_ENDING && conn->is_blocked;
     bool reads = !conn->is_busy && !full && !waits && !conn->input_ended;

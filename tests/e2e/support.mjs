@@ -114,7 +114,9 @@ export class Server {
   client(where, options = {}) { return Client.open(this.ws + where, options); }
   async stop(signal = "SIGTERM") {
     this.child.kill(signal);
-    const end = await Promise.race([this.exited, sleep(20000 * slow).then(() => null)]);
+    let timer; // cleared: node would wait for it to the end
+    const end = await Promise.race([this.exited, new Promise(done => (timer = setTimeout(done, 20000 * slow)))]);
+    clearTimeout(timer);
     if (!end) { this.child.kill("SIGKILL"); throw new Error("the server did not stop in time"); }
     if (this.ownsData) fs.rmSync(this.data, { recursive: true, force: true });
     return end;

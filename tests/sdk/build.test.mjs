@@ -65,7 +65,7 @@ test("an output that cannot be written is one sentence", () => {
   fs.writeFileSync(out("a-file"), "");
   const r = rampBuild(roomOf(ECHO), "-o", out("a-file/room.wasm"));
   assert.equal(r.status, 1);
-  assert.match(r.stderr, /^\/[^\n]*a-file: [^\n]+\nbuild failed/);
+  assert.match(r.stderr, /^\/[^\n]*a-file\/room\.wasm: [^\n]+\nbuild failed/);
   assert.doesNotMatch(r.stderr, /\n +at /);
 });
 

@@ -42,7 +42,7 @@ for (const mode of ["release", "debug"]) test(`a room that speaks JSON, ${mode}`
   const room = await openRoom(null, { wasm: r.wasm }), ann = room.join("ann");
   ann.send('{"x":3,"y":-4,"name":"Ann \\"A\\" привет 👋","tags":["a","b"]}');
   assert.deepEqual(JSON.parse(ann.take()[0]), { moves: 1, last: { x: 3, y: -4, name: 'Ann "A" привет 👋', tags: ["a", "b"] } });
-  assert.throws(() => ann.send('{"x":-1,"y":0,"name":"","tags":[]}'), e => e.reason === "x is negative" && e.places[0].line === 21);
+  assert.throws(() => ann.send('{"x":-1,"y":0,"name":"","tags":[]}'), e => e.reason === "x is negative" && e.places[0].line === 20);
   assert.throws(() => ann.send("{"));
   ann.send('{"x":1,"y":1,"name":"n","tags":[]}');
   assert.equal(JSON.parse(ann.last).moves, 2);
