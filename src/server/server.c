@@ -84,17 +84,16 @@ static ramp_status options_check(struct server *server, ramp_error *reterr) {
 /* As many descriptors as the system lets us have, less what is not for clients. */
 static void raise_file_limit(struct server *server) {
     struct rlimit limit;
-    rlim_t usable;
+    /* The engine keeps the file of each module in the table open. */
+    unsigned reserved = LIMIT_FILES_RESERVED + server->options.modules_max, usable;
 
     if (getrlimit(RLIMIT_NOFILE, &limit) != 0) limit = (struct rlimit){1024, 1024};
     if (limit.rlim_cur < limit.rlim_max) {
         limit.rlim_cur = limit.rlim_max;
         if (setrlimit(RLIMIT_NOFILE, &limit) != 0) getrlimit(RLIMIT_NOFILE, &limit);
     }
-    usable = limit.rlim_cur > 10000000 ? 10000000 : limit.rlim_cur;
-    server->clients_max = usable > 2 * LIMIT_FILES_RESERVED
-                              ? (unsigned)usable - LIMIT_FILES_RESERVED
-                              : (unsigned)usable / 2;
+    usable = limit.rlim_cur > 10000000 ? 10000000 : (unsigned)limit.rlim_cur;
+    server->clients_max = usable > 2 * reserved ? usable - reserved : usable / 2;
 }
 
 /* The kernel doubles the table of descriptors when it is full, and in a process with threads that takes
@@ -287,11 +286,11 @@ ramp_status server_new(const struct server_options *options, struct server **ret
     server->options = *options;
     server->datadir.lock_fd = -1;
     log_use_json(options->json_logs);
-    raise_file_limit(server);
-    grow_file_table(server->clients_max);
     if (getrandom(&server->seed, sizeof(server->seed), 0) < 0) server->seed = (uint64_t)getpid();
     /* What costs nothing and fails often comes first; threads come last. */
     status = options_check(server, reterr);
+    raise_file_limit(server);
+    grow_file_table(server->clients_max);
     if (status == RAMP_OK) status = datadir_open(&server->datadir, options->data, reterr);
     if (status == RAMP_OK) status = open_listeners(server, reterr);
     if (status == RAMP_OK) status = open_loop(server, reterr);

@@ -65,7 +65,10 @@ async function install() {
 }
 
 function make(folder) {
-  for (const old of fs.readdirSync(base)) if (!old.endsWith(".lock")) fs.rmSync(path.join(base, old), { recursive: true, force: true });
+  for (const old of fs.readdirSync(base)) { // those of the last hour may be in use
+    const full = path.join(base, old);
+    if (Date.now() - fs.statSync(full).mtimeMs > 3600_000) fs.rmSync(full, { recursive: true, force: true });
+  }
   fs.mkdirSync(folder, { recursive: true });
   const npm = (cwd, ...args) => execFileSync("npm", args, { cwd, encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] });
   const packed = JSON.parse(npm(source, "pack", "--json", "--pack-destination", folder).replace(/^[^[{]*/, ""));

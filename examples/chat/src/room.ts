@@ -28,7 +28,7 @@ export function onJoin(conn: Connection): void {
 export function onMessage(conn: Connection, msg: Message): void {
   if (msg.isBinary || msg.length == 0) return;
   if (msg.length > LONGEST_MESSAGE) {
-    conn.close(4400, "a message has at most " + LONGEST_MESSAGE.toString() + " bytes");
+    conn.close(4400, "that message is too long");
     return;
   }
   room.broadcast("say " + label(conn) + "\n" + msg.text);

@@ -69,7 +69,7 @@ export function reason(e: i32): string {
     case Err.UNAVAILABLE: return "not available";
     case Err.DENIED: return "not allowed here";
   }
-  return "error " + e.toString();
+  return "an error that this SDK does not know";
 }
 
 export function fail(what: string, e: i32): void {

@@ -4,6 +4,7 @@
 import path from "node:path";
 import readline from "node:readline";
 import fs from "node:fs";
+import { locate, Misuse } from "../lib/project.mjs";
 
 const USAGE = `usage: ramp-build [FILE|DIR] [-o OUT.wasm] [--debug] [--json]
        ramp-build --server
@@ -44,9 +45,9 @@ function answer(r) {
 }
 
 async function attempt(target, opts) {
-  const { build, Misuse } = await import("../lib/build.mjs");
   try {
-    return await build(target, opts);
+    locate(target); // before the compiler is loaded, which takes a second
+    return await (await import("../lib/build.mjs")).build(target, opts);
   } catch (e) {
     const text = e instanceof Misuse ? e.message
       : e.path && e.syscall ? `${e.path.replace(/\.\d+\.part$/, "")}: ${e.message.replace(/^E[A-Z]+: /, "").replace(/, \w+ '.*$/, "")}`

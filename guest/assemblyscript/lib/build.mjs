@@ -13,7 +13,10 @@ import binaryen from "binaryen";
 import * as A from "assemblyscript";
 import { entrySource, problem, scan } from "./entry.mjs";
 import { appendLines } from "./lines.mjs";
+import { locate, Misuse } from "./project.mjs";
 import { runtimeFiles } from "./runtime.mjs";
+
+export { Misuse };
 
 const SDK = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "..");
 const ENTRY = "ramp_entry.ts";
@@ -23,9 +26,6 @@ const FLOW = /^~lib\/string\/String\.__(eq|ne|not)$/; // calls that asc looks at
 /** Passes that merge equal code of different places: a trap there would be blamed on the wrong line. */
 const MERGING = new Set(["code-folding", "duplicate-function-elimination"]);
 const pristine = { ...asc.libraryFiles };
-
-/** A wrong use: nothing to build. The message is a sentence. */
-export class Misuse extends Error {}
 
 /**
  * Builds FILE, or the main file of the project in DIR.
@@ -64,43 +64,6 @@ function makeFolder(dir) {
     fs.mkdirSync(dir);
   } catch (e) {
     if (e.code !== "EEXIST") throw e; // another build was quicker
-  }
-}
-
-// ---- where the project is ----------------------------------------------------------------------------
-
-/** { project: absolute folder, main: path of the room's file in it } */
-export function locate(target) {
-  const full = path.resolve(target);
-  if (!fs.existsSync(full)) throw new Misuse(`${target}: there is no such file or folder`);
-  if (fs.statSync(full).isDirectory()) {
-    const main = config(full).main ?? "src/room.ts";
-    if (!fs.existsSync(path.join(full, main)))
-      throw new Misuse(`${target}: there is no ${main}; write the room there, or name its file in ramp.json as "main"`);
-    return { project: full, main: path.posix.normalize(main.replaceAll("\\", "/")) };
-  }
-  if (!full.endsWith(".ts")) throw new Misuse(`${target}: a room is a .ts file`);
-  let project = path.dirname(full);
-  for (let dir = project; dir !== path.dirname(dir); dir = path.dirname(dir))
-    if (["ramp.json", "package.json"].some(f => fs.existsSync(path.join(dir, f)))) {
-      project = dir;
-      return { project, main: path.relative(project, full).replaceAll("\\", "/") };
-    }
-  if (path.basename(project) === "src") project = path.dirname(project);
-  return { project, main: path.relative(project, full).replaceAll("\\", "/") };
-}
-
-/** ramp.json, comments allowed; {} if there is none. */
-function config(dir) {
-  const file = path.join(dir, "ramp.json");
-  if (!fs.existsSync(file)) return {};
-  const text = fs.readFileSync(file, "utf8");
-  try {
-    const r = JSON.parse(text.replace(/"(?:[^"\\]|\\.)*"|\/\/[^\n]*|\/\*[\s\S]*?\*\//g, m => m[0] === "/" ? "" : m));
-    if (r.main !== undefined && typeof r.main !== "string") throw new Error('"main" is not text');
-    return r;
-  } catch (e) {
-    throw new Misuse(`${file}: ${e.message}`);
   }
 }
 
