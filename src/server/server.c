@@ -85,15 +85,15 @@ static ramp_status options_check(struct server *server, ramp_error *reterr) {
 static void raise_file_limit(struct server *server) {
     struct rlimit limit;
     /* The engine keeps the file of each module in the table open. */
-    unsigned reserved = LIMIT_FILES_RESERVED + server->options.modules_max, usable;
+    uint64_t reserved = LIMIT_FILES_RESERVED + (uint64_t)server->options.modules_max, usable;
 
     if (getrlimit(RLIMIT_NOFILE, &limit) != 0) limit = (struct rlimit){1024, 1024};
     if (limit.rlim_cur < limit.rlim_max) {
         limit.rlim_cur = limit.rlim_max;
         if (setrlimit(RLIMIT_NOFILE, &limit) != 0) getrlimit(RLIMIT_NOFILE, &limit);
     }
-    usable = limit.rlim_cur > 10000000 ? 10000000 : (unsigned)limit.rlim_cur;
-    server->clients_max = usable > 2 * reserved ? usable - reserved : usable / 2;
+    usable = limit.rlim_cur > 10000000 ? 10000000 : limit.rlim_cur;
+    server->clients_max = (unsigned)(usable > 2 * reserved ? usable - reserved : usable / 2);
 }
 
 /* The kernel doubles the table of descriptors when it is full, and in a process with threads that takes

@@ -59,7 +59,9 @@ for (const [kind, answer] of Object.entries(faults)) {
     const url = await peer(t, (socket, data, _isBinary, n, all) => answer(socket, data.toString(), n, all));
     const { status, results } = await echo(url);
     assert.equal(status, 1);
-    assert.equal(results[0].failed, kind, results[0].failure);
+    // one that comes when none is under way cannot be told from a doubled one
+    const kinds = kind === "foreign" ? ["foreign", "doubled"] : [kind];
+    assert.ok(kinds.includes(results[0].failed), `${results[0].failed}: ${results[0].failure}`);
   });
 }
 

@@ -98,7 +98,7 @@ test("a room that never reads kv, db or fetch imports no wait; one that does, do
   const plain = await build(roomOf(ECHO), { write: false });
   assert.deepEqual(imports(plain.wasm), ["event_read", "log", "panic", "room_broadcast"].map(n => "ramp_v1." + n));
   for (const [use, waits] of [["kv.set('a', msg.text); db.set('a', 'b'); setTimer(1, 50); saveState('x');", false], ["kv.get('a');", true], ["db.list('a');", true], ["fetch('http://x');", true]]) {
-    const r = await build(roomOf(`import { kv, db, fetch, setTimer, saveState, Connection, Message } from "ramp-sdk";\nexport function onMessage(conn: Connection, msg: Message): void { ${use} }\n`), { write: false });
+    const r = await build(roomOf(`import { kv, db, fetch, setTimer, saveState, Connection, Message } from "ramp-sdk";\nexport function onMessage(conn: Connection, msg: Message): void { ${use} }\n`), { mode: "debug", write: false });
     assert.ok(r.ok, JSON.stringify(r.problems));
     assert.equal(imports(r.wasm).includes("ramp_v1.wait"), waits, use);
   }
@@ -119,13 +119,15 @@ for (const mode of ["release", "debug"]) test(`a module has only what a deploy a
 });
 
 test("the same source gives the same bytes, and they hold no path of this machine", async () => {
-  const file = roomFile("everything.ts"), a = await build(file, { write: false }), b = await build(file, { write: false });
+  const file = roomFile("traps-helper.ts"), text = fs.readFileSync(file, "utf8");
+  fs.writeFileSync(file.replace("traps-helper", "same"), text + "export function onClose(): void { helperFails(1); }\n");
+  const room = file.replace("traps-helper", "same"), a = await build(room, { write: false }), b = await build(room, { write: false });
   assert.equal(Buffer.compare(a.wasm, b.wasm), 0);
   const elsewhere = out("elsewhere");
   fs.mkdirSync(path.join(elsewhere, "rooms"), { recursive: true });
   fs.copyFileSync(path.join(project, "package.json"), path.join(elsewhere, "package.json"));
-  fs.copyFileSync(file, path.join(elsewhere, "rooms/everything.ts"));
-  const c = await build(path.join(elsewhere, "rooms/everything.ts"), { write: false });
+  fs.copyFileSync(room, path.join(elsewhere, "rooms/same.ts"));
+  const c = await build(path.join(elsewhere, "rooms/same.ts"), { write: false });
   assert.equal(Buffer.compare(a.wasm, c.wasm), 0);
   for (const encoding of ["latin1", "utf16le"]) for (const text of [a.wasm.toString(encoding), a.wasm.subarray(1).toString(encoding)]) assert.ok(!text.includes(project) && !text.includes(os.homedir() + "/"));
 });

@@ -46,8 +46,8 @@ static void a_map_agrees_with_an_array(void **state) {
     memset(is_in, 0, sizeof(is_in));
     for (unsigned i = 0; i < KEYS; i++) {
         sizes[i] = make_key(i, keys[i]);
-        for (unsigned k = 0; k < i;
-             k++) /* the short ones come more than once: one of each is used */
+        /* The short ones come more than once: one of each is used. */
+        for (unsigned k = 0; k < i && sizes[i] != SIZE_MAX; k++)
             if (sizes[k] == sizes[i] && memcmp(keys[k], keys[i], sizes[i]) == 0)
                 sizes[i] = SIZE_MAX;
     }
