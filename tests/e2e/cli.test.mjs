@@ -256,8 +256,10 @@ test("deploy, call, rooms, modules, logs against a server", async t => {
     assert.equal(run(["deploy", wasm, "--service", "hostile", ...there]).code, 0);
     // It may not be connected yet: each attempt fails a call.
     await until("a line of a failed call", async () => {
-      await server.call({ caller: "cli", service: "absent", room: "r", call: "join", connection: "x" });
-      return /error +absent.*\n/.test(out);
+      const at = { caller: "cli", service: "hostile", room: "r", connection: "x" };
+      await server.call({ ...at, call: "join" });
+      await server.call({ ...at, call: "message", payload: "throw" });
+      return /error +hostile.*thrown on purpose.*\n/.test(out);
     });
   });
 
