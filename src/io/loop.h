@@ -58,7 +58,9 @@ bool loop_watch(struct loop *loop, struct source *source, unsigned what);
 bool loop_watch_shared(struct loop *loop, struct source *source);
 /* Changes what is watched; no system call if nothing changes. */
 void loop_rearm(struct loop *loop, struct source *source, unsigned what);
-/* Needed only for a descriptor that stays open: closing one ends its watching. */
+/* Before a descriptor is closed, always. Closing alone ends its watching only if nobody else has a copy, and
+ * between fork and exec a child process (the compile child) has one of each: the set would go on to
+ * report a source that is long freed. */
 void loop_unwatch(struct loop *loop, struct source *source);
 
 /* From here until loop_wait() returns loop_wake() interrupts the wait: look at your queues once more

@@ -78,6 +78,7 @@ void conn_kill(struct conn *conn, uint16_t code, bool reset) {
         worker->step_again = true;
         metrics_count_close(worker, code);
     }
+    loop_unwatch(&worker->loop, &conn->source);
     conn_bury(conn);
     if (reset) {
         sock_reset(fd);

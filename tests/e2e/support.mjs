@@ -61,13 +61,13 @@ export function variant(wasm, number) {
 
 export class Server {
   /** options: args (more of the command line), data (a folder that stays), wrap (a command before ramp) */
-  static async start({ args = [], data, wrap = [] } = {}) {
+  static async start({ args = [], data, wrap = [], env = {} } = {}) {
     const server = new Server();
     server.ownsData = !data;
     server.data = data ?? fs.mkdtempSync(path.join(os.tmpdir(), "ramp-e2e-"));
     server.log = "";
     const command = [...wrap, ramp, "serve", "--listen", "127.0.0.1:0", "--data", server.data, ...args];
-    server.child = spawn(command[0], command.slice(1), { stdio: ["ignore", "pipe", "pipe"] });
+    server.child = spawn(command[0], command.slice(1), { stdio: ["ignore", "pipe", "pipe"], env: { ...process.env, ...env } });
     let out = "";
     server.child.stdout.on("data", text => (out += text));
     server.child.stderr.on("data", text => (server.log += text));
