@@ -107,6 +107,7 @@
 #define LIMIT_OUTGOING_HARD (4u << 20) /* bytes: queued for a connection before it is closed with 1013 */
 #define LIMIT_OUTGOING_WORKER (512u << 20) /* bytes: queued by one worker; the largest debtors go first */
 #define LIMIT_INCOMING_WORKER (512u << 20) /* bytes: unfinished messages and bodies of one worker; then 1013 and 503 */
+#define LIMIT_HELD (64u << 20) /* bytes: held by a worker for its clients before freed memory goes back to the system */
 #define LIMIT_KEPT (64u << 10) /* bytes: read ahead of a connection that cannot go on; it is not read further */
 #define LIMIT_SEND_BUFFER (128u << 10) /* bytes: the kernel's, per socket; by itself it would hold 4 MB and hide it */
 #define LIMIT_PONGS 64u /* pongs that a client may leave unread; then 1008 */

@@ -165,6 +165,10 @@ void sock_peer(int fd, char ret_text[SOCK_ADDRESS_MAX], bool *ret_loopback) {
     }
 }
 
+void sock_unlisten(int fd) {
+    shutdown(fd, SHUT_RD);
+}
+
 void sock_shutdown(int fd) {
     shutdown(fd, SHUT_WR);
 }

@@ -31,6 +31,9 @@ ssize_t sock_send(int fd, const struct iovec *parts, int part_count);
 
 /* The peer's address without port; "" if it has gone. */
 void sock_peer(int fd, char ret_text[SOCK_ADDRESS_MAX], bool *ret_loopback);
+/* A listening socket hears no more: who waits is reset, who comes is refused. For all threads that
+ * share it. */
+void sock_unlisten(int fd);
 void sock_shutdown(int fd); /* no more from us; the peer may go on */
 /* Closes with a reset: the kernel drops what it has not sent. */
 void sock_reset(int fd);

@@ -168,6 +168,12 @@ static size_t begin(struct conn *conn, const struct http_head *head, size_t size
     conn->worker->answers_owed++;
     exchange->is_chunked = head->body == HTTP_BODY_CHUNKED;
     exchange->body_left = head->body == HTTP_BODY_LENGTH ? head->content_length : 0;
+    if ((exchange->is_chunked || exchange->body_left) &&
+        routes_refuse_early(conn->worker, exchange)) {
+        exchange->keeps_alive = false;
+        dispatch(exchange);
+        return size;
+    }
     if (exchange->body_left > exchange->body_max) {
         refuse(conn, 413, "the request's body is too large");
         return size;

@@ -56,6 +56,10 @@ void reply_error(struct conn *conn, const struct reply *reply, const char *code,
 /* Answers an exchange; it is over then, unless the reply is a stream. Fills in what the request decides. */
 void exchange_answer(struct exchange *exchange, const struct reply *reply);
 
+/* What clients may read of a failure: what a module said, and where our files are, is for their owners, who
+ * read it in the log. `ramp dev` hides nothing. */
+const char *message_for_client(const struct worker *worker, ramp_status status,
+                               const char *message);
 /* HTTP status for a join, or a request, that libramp did not carry out. */
 int status_of_join(ramp_status status);
 int status_of_request(ramp_status status);

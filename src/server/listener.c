@@ -48,6 +48,8 @@ static void refuse_client(struct worker *worker, int fd) {
                                .iov_len = sizeof(answer) - 1};
 
     METRIC_ADD(worker, refused_full, 1);
+    /* Closed with its request unread, the kernel would send a reset, and the answer would be lost. */
+    (void)sock_receive(fd, worker->scratch, WORKER_SCRATCH_SIZE);
     (void)sock_send(fd, &part, 1);
     sock_shutdown(fd);
     close(fd);

@@ -88,6 +88,20 @@ void reply_error(struct conn *conn, const struct reply *head, const char *code,
     reply(conn, &whole);
 }
 
+const char *message_for_client(const struct worker *worker, ramp_status status,
+                               const char *message) {
+    if (server_options(worker->server)->dev) return message;
+    switch (status) {
+    case RAMP_TRAPPED:
+    case RAMP_PANICKED:
+    case RAMP_CPU:
+    case RAMP_NOT_OPEN:
+    case RAMP_IO:
+    case RAMP_INTERNAL: return ramp_status_text(status);
+    default: return message;
+    }
+}
+
 int status_of_join(ramp_status status) {
     switch (status) {
     case RAMP_NOT_FOUND: return 404;

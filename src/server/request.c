@@ -48,13 +48,8 @@ static const char *cors(const struct worker *worker) {
 }
 
 static void answer_failed(struct exchange *exchange, ramp_status status, const char *message) {
-    const struct server_options *options = server_options(exchange->worker->server);
-    bool is_guests = status == RAMP_TRAPPED || status == RAMP_PANICKED || status == RAMP_CPU ||
-                     status == RAMP_NOT_OPEN;
-
-    /* What a module said when it failed is for its owner, who reads it in the log. */
     exchange_reply_error(exchange, status_of_request(status), ramp_status_name(status), "%s",
-                         is_guests && !options->dev ? ramp_status_text(status) : message);
+                         message_for_client(exchange->worker, status, message));
 }
 
 /* On the asker. */

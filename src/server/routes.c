@@ -6,7 +6,8 @@
  *   /_ramp/...           the console's files: anyone; /_ramp/v1/...: with the token
  *   other GETs           files of the web folder (`ramp dev`), if there is such a file
  *
- * Door:   routes_handle(), routes_body_max() (server.h). Before: conn.c. After: control.h.
+ * Door:   routes_handle(), routes_body_max(), routes_refuse_early() (server.h).
+ * Before: exchange.c. After: control.h.
  */
 #include <string.h>
 
@@ -45,17 +46,22 @@ static bool is_read(const char *method) {
     return strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0;
 }
 
+/* Is this for the control listener, if there is one? */
+static bool is_control_path(const char *path) {
+    return strcmp(path, "/metrics") == 0 || strcmp(path, "/_ramp") == 0 ||
+           strncmp(path, "/_ramp/", 7) == 0;
+}
+
 size_t routes_body_max(const char *method, const char *path) {
     if (strcmp(method, "PUT") == 0 && strncmp(path, API "services/", strlen(API "services/")) == 0)
         return LIMIT_MODULE_SIZE;
     if (strcmp(path, API "call") == 0) return LIMIT_API_BODY;
-    return LIMIT_CONTROL_BODY;
+    return is_control_path(path) ? LIMIT_CONTROL_BODY : LIMIT_BODY_SIZE;
 }
 
 /* ---- who may --------------------------------------------------------------------------------- */
 
-/* false: answered with 401 or 403. */
-static bool authorise(struct worker *worker, struct exchange *exchange) {
+static enum auth_result check(struct worker *worker, const struct exchange *exchange) {
     struct server *server = worker_server(worker);
     struct auth_request request = {
         .authorization = exchange_header(exchange, "authorization"),
@@ -64,13 +70,32 @@ static bool authorise(struct worker *worker, struct exchange *exchange) {
         .fetch_site = exchange_header(exchange, "sec-fetch-site"),
         .is_loopback = exchange_request(exchange)->is_loopback,
     };
-    enum auth_result result =
-        auth_check(&request, server_token(server), server_options(server)->dev);
+
+    return auth_check(&request, server_token(server), server_options(server)->dev);
+}
+
+/* false: answered with 401 or 403. */
+static bool authorise(struct worker *worker, struct exchange *exchange) {
+    enum auth_result result = check(worker, exchange);
 
     if (result == AUTH_OK) return true;
     exchange_reply_error(exchange, result == AUTH_FOREIGN ? 403 : 401, "DENIED", "%s",
                          auth_sentence(result));
     return false;
+}
+
+/* The control API's, while the control listener is another one. */
+static bool is_elsewhere(struct worker *worker, const struct exchange *exchange) {
+    return server_options(worker_server(worker))->control &&
+           !exchange_request(exchange)->is_control;
+}
+
+bool routes_refuse_early(struct worker *worker, const struct exchange *exchange) {
+    const char *path = exchange_request(exchange)->path;
+
+    if (!is_control_path(path)) return false;
+    if (is_elsewhere(worker, exchange)) return true;
+    return strncmp(path, API, strlen(API)) == 0 && check(worker, exchange) != AUTH_OK;
 }
 
 /* ---- the paths ------------------------------------------------------------------------------- */
@@ -124,17 +149,10 @@ static void handle_console(struct exchange *exchange, const char *path) {
         exchange_reply_error(exchange, 404, "NOT_FOUND", "the console has no file %.200s", path);
 }
 
-/* Is this for the control listener, if there is one? */
-static bool is_control_path(const char *path) {
-    return strcmp(path, "/metrics") == 0 || strcmp(path, "/_ramp") == 0 ||
-           strncmp(path, "/_ramp/", 7) == 0;
-}
-
 static void handle_control(struct worker *worker, struct exchange *exchange, const char *path) {
-    const struct server_options *options = server_options(worker_server(worker));
     bool is_control = exchange_request(exchange)->is_control;
 
-    if (options->control && !is_control) {
+    if (is_elsewhere(worker, exchange)) {
         exchange_reply_error(exchange, 404, "NOT_FOUND", "this is on the control listener only");
     } else if (strcmp(path, "/metrics") == 0) {
         if (!is_read(exchange_request(exchange)->method))

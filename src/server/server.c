@@ -307,6 +307,8 @@ ramp_status server_new(const struct server_options *options, struct server **ret
 
 static void begin_drain(struct server *server) {
     if (atomic_exchange(&server->draining, true)) return;
+    /* Whoever comes now is refused at once, and need not wait for our end to be told so. */
+    for (unsigned i = 0; i < server->listener_count; i++) sock_unlisten(server->listener_fds[i]);
     for (unsigned i = 0; i < server->worker_count; i++)
         worker_post_answer(server->workers[i], worker_begin_drain, NULL);
 }

@@ -23,16 +23,17 @@ struct loader;
 struct exchange;
 
 struct server_options {
-    const char *listen;  /* "127.0.0.1:8787"; port 0: any free one */
-    const char *control; /* a listener of its own for control API, console and metrics; NULL: on `listen` */
-    const char *data;    /* folder; made if absent */
-    const char *store;   /* URL; NULL: "file:" of DATA/store */
-    const char *web;     /* folder whose files are served at /; NULL: none. `ramp dev` only */
-    unsigned workers;    /* 0: one per core */
-    unsigned modules_max, rooms_max; /* of the whole server; 0: defaults */
-    size_t memory_max;               /* of one room; 0: default */
+    const char *listen; /* "127.0.0.1:8787"; port 0: any free one */
+    const char *
+        control; /* a listener of its own for control API, console and metrics; NULL: on `listen` */
+    const char *data;  /* folder; made if absent */
+    const char *store; /* URL; NULL: "file:" of DATA/store */
+    const char *web;   /* folder whose files are served at /; NULL: none. `ramp dev` only */
+    unsigned workers;  /* 0: one per core */
+    unsigned modules_max, rooms_max;    /* of the whole server; 0: defaults */
+    size_t memory_max;                  /* of one room; 0: default */
     unsigned call_cpu_ms, room_idle_ms; /* 0: defaults */
-    bool dev;            /* no token on loopback, ?user=, fast compiles */
+    bool dev;                           /* no token on loopback, ?user=, fast compiles */
     bool json_logs;
     const char *exe; /* this binary, run as the compile child */
 };
@@ -87,14 +88,14 @@ struct call_tag {
 /* A request whose head and body have arrived, not yet answered. The pointer is good during the route's
  * function; keep the id and find it again later: the client may have gone. */
 struct exchange_request {
-    const char *method;    /* "GET" */
-    const char *path;      /* decoded up to '?', as sent otherwise */
-    ramp_bytes query;      /* raw, without '?' */
-    ramp_bytes headers;    /* `name: value\n`, names lower-case, hop-by-hop removed */
+    const char *method; /* "GET" */
+    const char *path;   /* decoded up to '?', as sent otherwise */
+    ramp_bytes query;   /* raw, without '?' */
+    ramp_bytes headers; /* `name: value\n`, names lower-case, hop-by-hop removed */
     ramp_bytes body;
-    const char *ip;        /* of the peer */
-    bool is_loopback;      /* the peer is this machine */
-    bool is_control;       /* came in on the control listener */
+    const char *ip;   /* of the peer */
+    bool is_loopback; /* the peer is this machine */
+    bool is_control;  /* came in on the control listener */
 };
 const struct exchange_request *exchange_request(const struct exchange *exchange);
 /* First value of a request header (lower-case name); size 0 with data NULL: absent. */
@@ -124,6 +125,8 @@ void exchange_end(struct exchange *exchange);
 bool routes_handle(struct worker *worker, struct exchange *exchange);
 /* The largest body that this request may have, decided from the head alone, before the body is read. */
 size_t routes_body_max(const char *method, const char *path);
+/* Whether the head alone settles that it is refused: then nobody need take its body in. */
+bool routes_refuse_early(struct worker *worker, const struct exchange *exchange);
 
 /* callers.c (call API): a batch's events and the host's closes for connections whose owner is not 0. */
 void callers_deliver(struct worker *worker, const ramp_outcome *outcome);

@@ -95,7 +95,8 @@ static void join_failed(struct conn *conn, ramp_status status, const char *messa
     conn->joining = NULL;
     conn->state = CONN_ANSWERING; /* an HTTP request like any other, again */
     conn->exchange = NULL;
-    refuse(conn, status_of_join(status), ramp_status_name(status), message);
+    refuse(conn, status_of_join(status), ramp_status_name(status),
+           message_for_client(conn->worker, status, message));
 }
 
 static void joining_free(struct worker *worker, struct joining *joining) {

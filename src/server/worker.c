@@ -14,6 +14,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <time.h>
@@ -113,11 +114,32 @@ struct metrics *worker_metrics(struct worker *worker) {
 
 /* ---- memory that clients make us hold -------------------------------------------------------- */
 
+static struct buffer *unfinished_input(struct conn *conn) {
+    return conn->state == CONN_BODY ? &conn->exchange->body : &conn->message;
+}
+
+/* Whoever holds most goes, so that nobody keeps others from speaking by never finishing. false: that would
+ * be the one who asks. */
+static bool drop_hoarder(struct worker *worker, const struct buffer *asking) {
+    struct conn *largest = NULL;
+
+    list_each(&worker->conns, node, following) {
+        struct conn *conn = list_item(node, struct conn, in_worker);
+        if (!largest || unfinished_input(conn)->capacity > unfinished_input(largest)->capacity)
+            largest = conn;
+    }
+    if (!largest || unfinished_input(largest)->capacity <= asking->capacity) return false;
+    METRIC_ADD(worker, overflows, 1);
+    worker_release_incoming(worker, unfinished_input(largest)); /* an exchange outlives this turn */
+    conn_kill(largest, 1013, true);
+    return true;
+}
+
 bool worker_reserve_incoming(struct worker *worker, struct buffer *buffer, size_t more) {
     size_t before = buffer->capacity;
 
-    if (buffer->size + more > before && worker->incoming_bytes + more > LIMIT_INCOMING_WORKER)
-        return false;
+    while (buffer->size + more > before && worker->incoming_bytes + more > LIMIT_INCOMING_WORKER)
+        if (!drop_hoarder(worker, buffer)) return false;
     if (!buffer_reserve(buffer, more)) return false;
     worker->incoming_bytes += buffer->capacity - before;
     return true;
@@ -126,6 +148,29 @@ bool worker_reserve_incoming(struct worker *worker, struct buffer *buffer, size_
 void worker_release_incoming(struct worker *worker, struct buffer *buffer) {
     worker->incoming_bytes -= buffer->capacity;
     buffer_release(buffer);
+}
+
+static size_t held_bytes(const struct worker *worker) {
+    return worker->stock.bytes + worker->incoming_bytes;
+}
+
+static void give_back(struct worker *worker, void *unused) {
+    (void)unused;
+    worker->gives_back = false;
+    if (held_bytes(worker) <= worker->held_most / 4) malloc_trim(0);
+    worker->held_most = held_bytes(worker);
+}
+
+/* A flood is over: the allocator would keep its memory for the next. A second later, so that a series of
+ * them costs one trim (some ms per 100 MB). */
+static void watch_held(struct worker *worker) {
+    size_t held = held_bytes(worker);
+
+    if (held > worker->held_most) worker->held_most = held;
+    if (worker->gives_back || worker->held_most < LIMIT_HELD || held > worker->held_most / 4)
+        return;
+    worker->gives_back = true;
+    worker_at(worker, worker->now_ns + 1000000000u, give_back, NULL);
 }
 
 void worker_mark_dirty(struct worker *worker, struct conn *conn) {
@@ -225,16 +270,17 @@ static void flush(struct worker *worker) {
         conn = next;
     }
     drop_debtors(worker);
+    watch_held(worker);
     metric_set(&worker->metrics.outgoing_bytes, worker->stock.bytes);
 }
 
 static void bury_dead(struct worker *worker) {
-    struct list *node;
-
-    /* One that is still in a list of this turn has to wait for the next. */
-    if (worker->dirty || worker->resumed) return;
-    while ((node = list_pop_front(&worker->dead)) != NULL)
-        conn_free(list_item(node, struct conn, in_worker));
+    list_each(&worker->dead, node, following) {
+        struct conn *conn = list_item(node, struct conn, in_worker);
+        if (conn->is_dirty || conn->is_resumed) continue; /* in a list of the next turn */
+        list_remove(node);
+        conn_free(conn);
+    }
 }
 
 static void drain_on(struct worker *worker);
@@ -432,6 +478,10 @@ void worker_free(struct worker *worker) {
     assert(!worker->is_started);
     each_conn(worker, abandon);
     worker->dirty = worker->resumed = NULL;
+    list_each(&worker->dead, node, following) {
+        struct conn *conn = list_item(node, struct conn, in_worker);
+        conn->is_dirty = conn->is_resumed = false;
+    }
     exchange_bury_dead(worker);
     bury_dead(worker);
     callers_free(worker->callers);

@@ -60,6 +60,8 @@ struct worker {
     uint8_t *scratch; /* gathered frames; heads that are being written */
     struct frame_stock stock;
     size_t incoming_bytes; /* capacity of all unfinished messages and bodies */
+    size_t held_most;      /* of these and the stock's, since memory was last given back */
+    bool gives_back;       /* ... and it is to be given back soon */
 
     struct list conns, dead;
     unsigned conn_count;

@@ -32,6 +32,9 @@ test("requests to a room", async t => {
   let answer = await fetch(at + "/p?q=1", { method: "POST", body: "привет" });
   assert.equal(answer.status, 200);
   assert.match(await answer.text(), /^POST \/p.* привет$/);
+  answer = await fetch(at, { method: "POST", body: "x".repeat(1 << 19) });
+  assert.equal(answer.status, 200, "half the limit of a body");
+  assert.equal((await answer.text()).length, "POST  ".length + (1 << 19));
   answer = await fetch(at + "/throw");
   assert.equal(answer.status, 500);
   assert.equal((await fetch(server.url + "/chat/r")).status, 404, "no onRequest");
