@@ -3,10 +3,11 @@
  *
  *     embed FOLDER SERVICE      runs FOLDER/SERVICE.wasm: ann and bob join, talk, ann leaves
  *
- * It brings what every host needs: clocks, chance, a store (a folder), and somebody who ticks. Build it
- * against an installed Ramp: cc embed.c $(pkg-config --cflags --libs ramp) -lcrypto -lpthread
+ * It brings what every host needs: clocks, chance, a store (a folder), and somebody who ticks; and a db
+ * (memory_db.c), for which the room's calls wait. Build it against an installed Ramp:
+ * cc *.c $(pkg-config --cflags --libs ramp) -lcrypto -lpthread
  */
-#include <ramp/driver.h>
+#include "memory_db.h"
 
 #include <openssl/sha.h>
 #include <pthread.h>
@@ -109,7 +110,16 @@ static void say(ramp_connection *connection, const char *text) {
     if (ramp_message(connection, (ramp_bytes){text, strlen(text)}, false, NULL)) exit(1);
 }
 
+/* Until nothing happens any more. What a call has asked of the db is answered in between, as a server
+ * would on its loop: the call waits, or its events wait until they are stored; other rooms go on. */
+static void run(ramp_host *host, struct memory_db *db) {
+    do
+        while (ramp_host_step(host)) continue;
+    while (memory_db_answer(db, host) > 0);
+}
+
 int main(int argc, char **argv) {
+    static struct memory_db db;
     ramp_host *host;
     ramp_error error;
     pthread_t ticker;
@@ -118,8 +128,10 @@ int main(int argc, char **argv) {
         return 2;
     }
     ramp_store store = {.size = sizeof(store), .context = argv[1], .load = load};
+    const ramp_db driver = memory_db_driver(&db);
     ramp_host_options options = {.size = sizeof(options),
                                  .store = &store,
+                                 .db = &driver,
                                  .rooms_max = 16,
                                  .monotonic_ns = monotonic_ns,
                                  .thread_cpu_ns = thread_cpu_ns,
@@ -134,15 +146,15 @@ int main(int argc, char **argv) {
     }
     pthread_create(&ticker, NULL, tick, host);
     ramp_connection *ann = join(host, argv[2], "ann");
-    while (ramp_host_step(host))
-        continue; /* a service that is not there fails here, and ann is gone */
+    run(host, &db); /* a service that is not there fails here, and ann is gone */
     if (!ramp_connection_find(host, argv[2], "lobby", "ann")) return 1;
     ramp_connection *bob = join(host, argv[2], "bob");
     say(ann, "hello");
     say(bob, "hi ann");
+    run(host, &db);
     ramp_leave(ann, 1000, NULL);
     say(bob, "is anybody here?");
-    while (ramp_host_step(host)) continue;
+    run(host, &db);
     pthread_cancel(ticker);
     pthread_join(ticker, NULL);
     ramp_host_free(host);

@@ -149,7 +149,10 @@ RAMP_API const char *ramp_artefact_key(bool fast, bool dense);
 
 typedef struct ramp_connection ramp_connection; /* one client in one room */
 typedef struct ramp_outcome ramp_outcome;
-struct ramp_store; /* driver.h */
+struct ramp_store; /* driver.h, as are the next three */
+struct ramp_kv;
+struct ramp_db;
+struct ramp_states;
 
 /* A line that a module wrote, or that Ramp writes about a module. */
 typedef struct ramp_log_line {
@@ -197,6 +200,16 @@ typedef struct ramp_host_options {
     uint32_t promote_calls; /* calls without a used-up slice before a module may take the path that
                                   cannot suspend */
     bool dense;             /* small memory reservations: bounds checks, but many more rooms */
+
+    /* Storage, borrowed for the life of the host. NULL: what needs it answers RAMP_UNAVAILABLE. */
+    const struct ramp_kv *kv;
+    const struct ramp_db *db;
+    const struct ramp_states *states;
+    /* Whether a room is this host's: of the hosts that share a db, one fires its alarm. NULL: it is. */
+    bool (*owns_room)(void *context, const char *service, const char *room);
+    uint32_t wait_ms;   /* waiting of one call, in sum; 0 here and below: the default */
+    uint32_t commit_ms; /* a commit whose outcome is not known by then has failed */
+    uint32_t sync_ms;   /* the same for kv_sync() */
 } ramp_host_options;
 
 /* Borrows `options`. Gives `*ret_host`. If the machine's limits (mappings, address space) do not allow
@@ -205,6 +218,18 @@ RAMP_API RAMP_CHECK ramp_status ramp_host_new(const ramp_host_options *options,
                                               ramp_host **ret_host, ramp_error *reterr);
 /* Ends all rooms without calling their modules. No function of yours is called. NULL is accepted. */
 RAMP_API void ramp_host_free(ramp_host *host);
+
+/* How a host comes to an orderly end, one stage after the other, each at a time of your choosing. Go on
+ * stepping in between. Tell it of no leaves after RAMP_STOP_ROOMS: clients are to come back. */
+typedef enum ramp_stop {
+    RAMP_STOP_WAITS = 1, /* what calls wait for is TIMEOUT, now and from now on */
+    RAMP_STOP_COMMITS,   /* open commits have failed: their frames are dropped */
+    RAMP_STOP_ROOMS      /* no calls any more but on_save; written kv is flushed */
+} ramp_stop;
+RAMP_API void ramp_host_stop(ramp_host *host, ramp_stop stage);
+/* No call runs, waits or commits; after RAMP_STOP_ROOMS, too: every room has been saved, or could not be,
+ * and the kv buffer is empty. Looks at every room. */
+RAMP_API bool ramp_host_has_stopped(const ramp_host *host);
 
 /* Runs what is ready: at most one slice per service, services in turn. Everything that your functions
  * are told happens in here. true: more is ready, step again without sleeping. */
@@ -393,6 +418,9 @@ struct ramp_outcome {
     const char *where;   /* FAILED: "file:line:col" of the user's source if known; else "" */
     uint64_t cpu_ns;     /* guest time */
     bool suspendable;    /* ran on the path that can suspend */
+    /* deploy: live rooms that use the new version now; those that stay on the old one, since the new one
+     * failed to open there; connections of the former */
+    uint32_t rooms_moved, rooms_kept, connections_kept;
 };
 
 /* ---- looking in -------------------------------------------------------------------------- */
@@ -404,7 +432,14 @@ typedef struct ramp_host_stats {
     uint32_t services, rooms, rooms_max, connections, timers, stacks_max;
     uint64_t calls, calls_failed, events, loads, loads_failed, loads_refused, evictions;
     uint64_t cpu_ns;
-    bool pooled, dense; /* what the preflight allowed */
+    bool pooled, dense;                    /* what the preflight allowed */
+    uint64_t waits, waits_timed_out;       /* requests to drivers that a call waited for */
+    uint64_t commits, commits_failed;      /* db transactions of rooms */
+    uint64_t syncs_failed;                 /* kv_sync() without acknowledgement */
+    uint64_t saves, saves_failed;          /* states of rooms */
+    uint64_t alarms, alarms_dropped;       /* fired; given up after retries */
+    uint64_t kv_written, kv_late;          /* acknowledged by the backend; of these, after 1 s */
+    uint64_t kv_pending, kv_pending_bytes; /* written, not acknowledged yet */
 } ramp_host_stats;
 
 /* Set `size` first; only that many bytes are written. */
@@ -430,11 +465,27 @@ typedef struct ramp_room_info {
     uint32_t connections, timers, queued;
     size_t memory;
     uint64_t calls, calls_failed, cpu_ns;
-    bool open; /* has an instance */
+    bool open;           /* has an instance */
+    bool waiting;        /* its call is suspended until a driver answers */
+    uint32_t committing; /* calls that have returned and whose events wait for a commit */
+    int64_t alarm_ms;    /* Unix ms; 0: none, or not known yet */
+    bool saved;          /* a state is stored */
+    bool pinned;         /* keeps its module in the table */
 } ramp_room_info;
 
 RAMP_API void ramp_host_rooms(const ramp_host *host, void (*each)(void *, const ramp_room_info *),
                               void *context);
+
+typedef struct ramp_timer_info {
+    int32_t id;
+    uint64_t due_ns;    /* monotonic; UINT64_MAX: due now */
+    uint64_t period_ns; /* 0: once */
+} ramp_timer_info;
+
+/* Looks at one room; false: there is none. `each_timer` may be NULL. */
+RAMP_API bool ramp_host_room(const ramp_host *host, const char *service, const char *room,
+                             ramp_room_info *ret_info,
+                             void (*each_timer)(void *, const ramp_timer_info *), void *context);
 
 #define RAMP_STACK_SIZE_MIN (512u * 1024)
 

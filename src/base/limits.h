@@ -31,6 +31,11 @@
 
 /* ---- deploying, and the artefact cache -------------------------------------------------------- */
 #define LIMIT_CONFIG_SIZE (32u << 10) /* bytes: what the server keeps of a service's ramp.json */
+#define LIMIT_VERSIONS 20u /* versions of a service that the store keeps to go back to; those that rooms use are kept, too */
+#define LIMIT_ORIGINS 64u /* origins that a service may list */
+#define LIMIT_ORIGIN 256u /* bytes: one of them; host names have 253 at most */
+#define LIMIT_ORIGINS_MS 60000u /* ms: what a worker knows of a service's origins is asked anew after; a deploy here tells at once */
+#define LIMIT_ORIGINS_KNOWN 10000u /* services whose origins a worker knows; names come from clients */
 #define LIMIT_DEPLOYS 64u /* deploys that wait or compile; further ones are told to come back (429) */
 #define LIMIT_COMPILES 2u /* compile children at a time */
 #define LIMIT_COMPILE_MEMORY (1536u << 20) /* bytes: data of one compile child; honest modules need 100 MB */
@@ -55,6 +60,9 @@
 #define LIMIT_FEED_PAYLOAD (4u << 10) /* bytes: of a payload in the feed; longer ones are cut */
 #define LIMIT_FEED_TO 100u /* recipients of an event in the feed; longer lists are cut */
 #define LIMIT_FEED_EVENTS 200u /* events of a call in the feed; further ones are counted */
+#define LIMIT_HISTORY_LINES 500u /* log lines of one service that a worker remembers, for who asks later */
+#define LIMIT_HISTORY_BYTES (8u << 20) /* bytes: log lines of all services that a worker remembers; the oldest go first */
+#define LIMIT_FEED_HELD 2000u /* lines that wait for a new follower behind what the workers remember */
 #define LIMIT_FEEDS 64u /* followers of the feed and the logs */
 #define LIMIT_WEB_FILE (32u << 20) /* bytes: a file of `ramp dev`'s web folder */
 
@@ -72,6 +80,19 @@
 #define LIMIT_PROMOTE_CALLS 100u /* calls without a used-up slice before a module takes the unchecked path */
 #define LIMIT_WAIT_MS 10000u /* ms: waiting of one call in sum */
 #define LIMIT_PENDINGS 16u /* requests that a call has started and not yet waited for */
+#define LIMIT_GATE_CALLS 256u /* calls that have returned and wait for a commit; then the room runs no further one */
+#define LIMIT_GATE_BYTES (1u << 20) /* bytes: the same; more than one call's events may be, an open gate takes one of any size */
+#define LIMIT_COMMIT_MS 60000u /* ms: a commit whose outcome is not known by then has failed; stores that hang for 30 s lose nothing */
+#define LIMIT_FENCE_MS 1000u /* ms: between questions whether a commit has landed */
+#define LIMIT_SYNC_MS 10000u /* ms: a kv_sync() must have been acknowledged */
+#define LIMIT_LIST_BYTES (1u << 20) /* bytes: one db_list() */
+#define LIMIT_LIST_ENTRIES 10000u /* entries of one db_list() */
+#define LIMIT_ALARM_SCAN_MS 30000u /* ms: the db is asked so often which alarms are due soon */
+#define LIMIT_ALARM_PAGE 1000u /* alarms that the db lists at a time */
+#define LIMIT_ALARM_RETRIES 6u /* times that a failed on_alarm is called again: after 2 s ... 10 min */
+#define LIMIT_SAVE_RETRY_MS 30000u /* ms: a room whose state could not be saved keeps its module so long */
+#define LIMIT_SWITCH_MS 10000u /* ms: rooms may take to change over to a new version before the deploy reports; a wait takes as long */
+#define LIMIT_RETRY_MS 1000u /* ms: a room that found no slot of the table tries again */
 #define LIMIT_CALL_EVENTS 4096u /* events of one call */
 #define LIMIT_CALL_EVENT_BYTES (8u << 20) /* bytes: payloads, keys and headers of one call's events */
 #define LIMIT_CALL_DB_BYTES (4u << 20) /* bytes: db writes of one call; a transaction's size */
@@ -102,6 +123,32 @@
 #define LIMIT_ROOM_INBOX_BYTES (8u << 20) /* bytes: queued in one room, all connections */
 #define LIMIT_ROOM_REQUESTS 256u /* requests, API calls and joins queued in one room */
 
+/* ---- kv ---------------------------------------------------------------------------------------- */
+#define LIMIT_KV_FLUSH_MS 50u /* ms: a write waits for others before it is handed to the backend; what a crash loses */
+#define LIMIT_KV_FLUSH_KEYS 256u /* keys handed over at once; as many do not wait */
+#define LIMIT_KV_FLUSH_BYTES (4u << 20) /* bytes handed over at once, but never less than one key; as many do not wait */
+#define LIMIT_KV_WRITE_MS 5000u /* ms: the backend must have acknowledged; then the same keys go again */
+#define LIMIT_KV_RETRY_MS_MIN 100u /* ms: after a failed write, before the next */
+#define LIMIT_KV_RETRY_MS_MAX 2000u /* ms: the same after many in a row; a kv_sync waits 10 s */
+#define LIMIT_KV_BUFFER (64u << 20) /* bytes: writes of one host that are not acknowledged; 30 s of 2 MB/s while the backend is away */
+#define LIMIT_KV_CACHE (32u << 20) /* bytes: cached keys of one host; about 100,000 small ones */
+#define LIMIT_KV_STALE_MS 1000u /* ms: a service's key is read from the cache so long; other workers write it too */
+#define LIMIT_KV_LATE_MS 1000u /* ms: an acknowledgement after this time is counted as late */
+
+/* ---- storage: the SQLite files of db, kv and saved states ------------------------------------------ */
+#define LIMIT_STORAGE_GROUP 1024u /* requests of one transaction at most; with 8,000 busy rooms 8 fsyncs go round */
+#define LIMIT_STORAGE_GROUP_BYTES (32u << 20) /* bytes of one transaction, but never less than one request; 0.1 s of a slow disk */
+#define LIMIT_STORAGE_QUEUE (256u << 20) /* bytes queued for one file; beyond, requests are UNAVAILABLE at once */
+#define LIMIT_STORAGE_AWAY_MS 30000u /* ms: requests wait so long for a file that has failed; then they are answered */
+#define LIMIT_STORAGE_RETRY_MS_MIN 20u /* ms: after the first failed attempt to open a file anew */
+#define LIMIT_STORAGE_RETRY_MS_MAX 2000u /* ms: between such attempts, after many */
+#define LIMIT_STORAGE_CHECK (64ll << 20) /* bytes: a larger file is not checked whole when it is opened after a crash; 64 MiB take 0.2 s */
+#define LIMIT_STORAGE_LOG_PAGES 4096u /* pages of 4 KiB in the write-ahead log before they are copied into the file */
+#define LIMIT_STORAGE_TIDY_MS 5000u /* ms: between looks for expired keys */
+#define LIMIT_STORAGE_TIDY_ROWS 256u /* expired keys that are deleted in one transaction */
+#define LIMIT_ALARMS_LISTED 4096u /* alarms: one page of those that are due */
+#define LIMIT_STORAGE_LOG_MS 10000u /* ms: the same failure of a file is not logged again before, but counted */
+
 /* ---- connections ------------------------------------------------------------------------------ */
 #define LIMIT_OUTGOING_SOFT (256u << 10) /* bytes: queued for a connection before its room is told */
 #define LIMIT_OUTGOING_HARD (4u << 20) /* bytes: queued for a connection before it is closed with 1013 */
@@ -113,6 +160,7 @@
 #define LIMIT_PONGS 64u /* pongs that a client may leave unread; then 1008 */
 #define LIMIT_MAILBOX 16384u /* messages from other threads that a worker may have queued; then 503 */
 #define LIMIT_ACCEPTS 64u /* connections accepted in one turn */
+#define LIMIT_ADDRESS_CONNECTIONS 4096u /* connections of one client's address or IPv6 /64: a large office is behind one; loopback's are not counted */
 #define LIMIT_FILES_RESERVED 128u /* descriptors that are not for clients: stores, caches, compile children */
 #define LIMIT_HEAD_MS 10000u /* ms: a request's head must have arrived */
 #define LIMIT_BODY_MS 30000u /* ms: every 64 KiB of a body must have arrived */
@@ -123,7 +171,9 @@
 #define LIMIT_TCP_PROBES 3u /* such questions without an answer, then it is gone */
 #define LIMIT_TCP_UNANSWERED_MS 90000u /* ms: bytes may stay unacknowledged; the three above in sum */
 #define LIMIT_DRAIN_MS 3000u /* ms: requests under way may take, after SIGTERM */
-#define LIMIT_DRAIN_FLUSH_MS 2000u /* ms: last bytes and close frames may take then */
+#define LIMIT_DRAIN_COMMIT_MS 7000u /* ms: after SIGTERM, open commits count as failed */
+#define LIMIT_DRAIN_SAVE_MS 9000u /* ms: after SIGTERM, rooms must have saved their states */
+#define LIMIT_DRAIN_FLUSH_MS 800u /* ms: last bytes and close frames may take then; 10 s in all */
 #define LIMIT_USER 256u /* bytes: the name of a user, in `?user=` of `ramp dev` */
 #define LIMIT_FRAGMENTS 16384u /* fragments of one message; 1 MiB in fragments of 64 bytes */
 #define LIMIT_HEAD_SIZE (16u << 10) /* bytes: an HTTP head; also chunk extensions and trailers of a body */

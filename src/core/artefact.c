@@ -93,6 +93,84 @@ static void smoke_random(void *context, void *bytes, size_t size) {
     memset(bytes, 0x5A, size);
 }
 
+/* Its stores are empty and take what they are given: it opens as a new room would. */
+static void smoke_answer(ramp_host *host, ramp_ticket ticket, ramp_status status) {
+    ramp_complete(host, ticket, &(ramp_answer){.size = sizeof(ramp_answer), .status = status});
+}
+
+static void smoke_kv_get(void *context, ramp_host *host, ramp_ticket ticket,
+                         const ramp_kv_key *key) {
+    (void)context, (void)key;
+    smoke_answer(host, ticket, RAMP_NOT_FOUND);
+}
+
+static void smoke_kv_write(void *context, ramp_host *host, ramp_ticket ticket,
+                           const ramp_kv_write *writes, size_t count) {
+    (void)context, (void)writes, (void)count;
+    smoke_answer(host, ticket, RAMP_OK);
+}
+
+static void smoke_db_head(void *context, ramp_host *host, ramp_ticket ticket, const char *service,
+                          const char *room) {
+    (void)context, (void)service, (void)room;
+    smoke_answer(host, ticket, RAMP_OK);
+}
+
+static void smoke_db_get(void *context, ramp_host *host, ramp_ticket ticket, const char *service,
+                         const char *room, ramp_bytes key) {
+    (void)context, (void)service, (void)room, (void)key;
+    smoke_answer(host, ticket, RAMP_NOT_FOUND);
+}
+
+static void smoke_db_list(void *context, ramp_host *host, ramp_ticket ticket, const char *service,
+                          const char *room, const ramp_db_range *range) {
+    (void)context, (void)service, (void)room, (void)range;
+    smoke_answer(host, ticket, RAMP_OK);
+}
+
+static void smoke_db_commit(void *context, ramp_host *host, ramp_ticket ticket,
+                            const ramp_commit *commit) {
+    (void)context, (void)commit;
+    smoke_answer(host, ticket, RAMP_OK);
+}
+
+static void smoke_db_alarms(void *context, ramp_host *host, ramp_ticket ticket, int64_t until_ms,
+                            const ramp_alarm *after, uint32_t limit) {
+    (void)context, (void)until_ms, (void)after, (void)limit;
+    smoke_answer(host, ticket, RAMP_OK);
+}
+
+static void smoke_states_load(void *context, ramp_host *host, ramp_ticket ticket,
+                              const char *service, const char *room) {
+    (void)context, (void)service, (void)room;
+    smoke_answer(host, ticket, RAMP_NOT_FOUND);
+}
+
+static void smoke_states_save(void *context, ramp_host *host, ramp_ticket ticket,
+                              const char *service, const char *room, ramp_bytes state,
+                              uint32_t flags) {
+    (void)context, (void)service, (void)room, (void)state, (void)flags;
+    smoke_answer(host, ticket, RAMP_OK);
+}
+
+static void smoke_states_note(void *context, const char *service, const char *room) {
+    (void)context, (void)service, (void)room;
+}
+
+static const ramp_kv smoke_kv = {
+    .size = sizeof(ramp_kv), .get = smoke_kv_get, .write = smoke_kv_write};
+static const ramp_db smoke_db = {.size = sizeof(ramp_db),
+                                 .head = smoke_db_head,
+                                 .get = smoke_db_get,
+                                 .list = smoke_db_list,
+                                 .commit = smoke_db_commit,
+                                 .alarms = smoke_db_alarms};
+static const ramp_states smoke_states = {.size = sizeof(ramp_states),
+                                         .load = smoke_states_load,
+                                         .save = smoke_states_save,
+                                         .mark = smoke_states_note,
+                                         .end = smoke_states_note};
+
 static void smoke_done(void *context, const ramp_outcome *outcome) {
     struct smoke *smoke = context;
 
@@ -123,6 +201,9 @@ static ramp_status artefact_smoke(ramp_bytes artefact, const ramp_compile_option
                                                             .wall_ms = smoke_wall,
                                                             .random = smoke_random,
                                                             .store = &store,
+                                                            .kv = &smoke_kv,
+                                                            .db = &smoke_db,
+                                                            .states = &smoke_states,
                                                             .on_done = smoke_done,
                                                             .on_close = smoke_close,
                                                             .modules_max = 1,

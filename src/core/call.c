@@ -8,14 +8,17 @@
 
 #include "base/error.h"
 #include "base/mem.h"
+#include "core/alarms.h"
 #include "core/lines.h"
+#include "core/pending.h"
 
 enum {
     CALLS_KEPT_MAX = 64,
     INBOX_HEAD_SIZE = 16,
     DESCRIPTOR_SIZE = 32,
     FLAG_BINARY = 1,
-    FLAG_PULL = 2
+    FLAG_PULL = 2,
+    FLAG_STALE = 4
 };
 
 const char *const guest_export_names[EXPORT_COUNT] = {
@@ -60,6 +63,9 @@ struct call *call_new(struct room *room, ramp_call_kind kind) {
     call->stage = kind == RAMP_CALL_OPEN ? STAGE_INITIALIZE : STAGE_HANDLER;
     call->handler = kind == RAMP_CALL_OPEN ? EXPORT_initialize : 0;
     call->time_ms = host_wall_ms(host);
+    call->wait_left_ns = UINT64_C(1000000) * host->options.wait_ms;
+    list_init(&call->pendings);
+    list_init(&call->kv_values);
     call->budget_ns = UINT64_C(1000000) * (kind == RAMP_CALL_OPEN ? host->options.open_cpu_ms
                                                                   : host->options.call_cpu_ms);
     table_touch(host, room->module);
@@ -77,6 +83,9 @@ void call_free(struct call *call) {
 
     if (!call) return;
     host = call->room->service->host;
+    pendings_end(call);
+    for (struct list *node; (node = list_pop_front(&call->kv_values));)
+        kv_unreserve(&host->kv, list_item(node, struct kv_value, in_batch));
     batch_reset(&call->batch);
     if (host->free_call_count >= CALLS_KEPT_MAX) {
         call_destroy(call);
@@ -110,7 +119,9 @@ uint8_t *guest_slice(struct room *room, uint32_t offset, uint32_t size) {
 static uint32_t payload_flags(const struct call *call, bool binary) {
     bool pull = call->payload.size > call->room->guest_inbox_cap - INBOX_HEAD_SIZE;
 
-    return (binary ? FLAG_BINARY : 0u) | (pull ? FLAG_PULL : 0u);
+    bool stale = call->kind == RAMP_CALL_OPEN && call->room->saved && !call->room->state_current;
+
+    return (binary ? FLAG_BINARY : 0u) | (pull ? FLAG_PULL : 0u) | (stale ? FLAG_STALE : 0u);
 }
 
 void call_set_handler(struct call *call, enum guest_export handler, bool binary) {
@@ -337,7 +348,9 @@ ramp_call_state call_advance(struct call *call) {
             else call_next_stage(call, call->result_value);
             break;
         case ENGINE_YIELDED: return call->state;
-        case ENGINE_WAITING: return call->state = RAMP_CALL_WAITING;
+        case ENGINE_WAITING:
+            call->wait_since_ns = call->room->service->host->now_ns;
+            return call->state = RAMP_CALL_WAITING;
         case ENGINE_TRAPPED: call_read_failure(call); break;
         }
     }
@@ -346,35 +359,29 @@ ramp_call_state call_advance(struct call *call) {
 
 /* ---- out of the guest -------------------------------------------------------------------------- */
 
-/* What the batch asks of the room itself, and what was left open until now: who gets a broadcast. */
-static void call_apply_batch(struct call *call) {
+static void call_apply_event(struct call *call, ramp_event *event) {
     struct room *room = call->room;
     ramp_host *host = room->service->host;
-    uint32_t timer_count = room->timers.count;
 
-    for (size_t i = 0; i < call->batch.count; i++) {
-        ramp_event *event = &call->batch.events[i];
-        event->service = room->service->name;
-        event->room = room->id;
-        switch (event->type) {
-        case RAMP_EVENT_BROADCAST:
-            if (event->to) break; /* without those at `except` */
-            event->to = room->members;
-            event->to_count = room->member_count;
-            break;
-        case RAMP_EVENT_TIMER_SET:
-            if (!timers_set(&room->timers, &host->timers, event->timer_id,
-                            host->now_ns + (uint64_t)event->delay_ms * 1000000u,
-                            (uint64_t)event->period_ms * 1000000u))
-                host_log(host, 3, room->service->name, room->id, "no memory for a timer");
-            break;
-        case RAMP_EVENT_TIMER_CLEAR:
-            timers_clear(&room->timers, &host->timers, event->timer_id);
-            break;
-        default: break;
-        }
+    event->service = room->service->name;
+    event->room = room->id;
+    switch (event->type) {
+    case RAMP_EVENT_BROADCAST:
+        if (event->to) break; /* without those at `except` */
+        event->to = room->members;
+        event->to_count = room->member_count;
+        break;
+    case RAMP_EVENT_TIMER_SET:
+        if (!timers_set(&room->timers, &host->timers, event->timer_id,
+                        host->now_ns + (uint64_t)event->delay_ms * 1000000u,
+                        (uint64_t)event->period_ms * 1000000u))
+            host_log(host, 3, room->service->name, room->id, "no memory for a timer");
+        break;
+    case RAMP_EVENT_TIMER_CLEAR:
+        timers_clear(&room->timers, &host->timers, event->timer_id);
+        break;
+    default: break;
     }
-    host->timer_count += room->timers.count - timer_count;
 }
 
 static void call_log_failure(const struct call *call) {
@@ -397,10 +404,102 @@ static void call_log_failure(const struct call *call) {
                          .text = {text, (size_t)size}});
 }
 
-void call_report(struct call *call) {
+void call_settle(struct call *call) {
     struct room *room = call->room;
     ramp_host *host = room->service->host;
+    uint32_t timer_count = room->timers.count;
     bool failed = call->state == RAMP_CALL_FAILED;
+
+    pendings_end(call);
+    host->calls++;
+    host->calls_failed += failed;
+    host->cpu_ns += call->cpu_ns;
+    room->service->cpu_ns += call->cpu_ns;
+    room->cpu_ns += call->cpu_ns;
+    if (failed) {
+        call_log_failure(call);
+        return;
+    }
+    for (size_t i = 0; i < call->batch.count; i++) call_apply_event(call, &call->batch.events[i]);
+    host->timer_count += room->timers.count - timer_count;
+    if (call_sets_alarm(call)) alarms_set(host, room->service->name, room->id, call->alarm_ms);
+}
+
+/* ---- waiting behind the gate --------------------------------------------------------------------- */
+
+size_t call_size(const struct call *call) {
+    return sizeof(*call) + call->batch.size + call->batch.capacity * sizeof(ramp_event);
+}
+
+/* Calls `each` for every connection that the call's outcome names. */
+static void call_each_connection(const struct call *call, void (*each)(ramp_connection *)) {
+    if (call->connection && call->kind != RAMP_CALL_REQUEST) each(call->connection);
+    for (size_t i = 0; i < call->batch.count; i++) {
+        const ramp_event *event = &call->batch.events[i];
+        if (event->connection) each(event->connection);
+        for (size_t k = 0; k < event->to_count; k++) each(event->to[k]);
+    }
+}
+
+/* Recipients that are "all members" are written down: members change. */
+static bool call_fix_recipients(struct call *call) {
+    const struct room *room = call->room;
+    ramp_connection **members = NULL;
+    size_t size = room->member_count * sizeof(ramp_connection *);
+
+    for (size_t i = 0; i < call->batch.count; i++) {
+        ramp_event *event = &call->batch.events[i];
+        if (event->type != RAMP_EVENT_BROADCAST || event->to != room->members || !size) continue;
+        if (!members) members = batch_extra(&call->batch, size);
+        if (!members) return false;
+        memcpy(members, room->members, size);
+        event->to = members;
+    }
+    return true;
+}
+
+void call_hold(struct call *call) {
+    if (!call_fix_recipients(call)) {
+        call_fail(call, RAMP_NO_MEMORY, "no memory to hold back what it sends");
+        batch_reset(&call->batch);
+        call->clears_alarm = false;
+    }
+    call_each_connection(call, connection_hold);
+    call->is_held = true;
+}
+
+void call_release(struct call *call) {
+    if (!call->is_held) return;
+    call->is_held = false;
+    call_each_connection(call, connection_release);
+}
+
+/* Who has left meanwhile gets nothing. The connection is still held, for the others that name it. */
+static void call_skip_gone(struct call *call) {
+    struct batch *batch = &call->batch;
+
+    for (size_t i = 0; i < batch->count; i++) {
+        ramp_event *event = &batch->events[i];
+        ramp_connection **to = (ramp_connection **)(uintptr_t)event->to;
+        size_t kept = 0;
+        for (size_t k = 0; k < event->to_count; k++) {
+            if (to[k]->state == CONNECTION_GONE) connection_release(to[k]);
+            else to[kept++] = to[k];
+        }
+        event->to_count = kept;
+        if (!event->connection || event->connection->state != CONNECTION_GONE) continue;
+        connection_release(event->connection);
+        memmove(event, event + 1, (batch->count - i - 1) * sizeof(*event));
+        batch->count--;
+        i--;
+    }
+}
+
+/* ---- telling ------------------------------------------------------------------------------------- */
+
+void call_tell(struct call *call) {
+    struct room *room = call->room;
+    ramp_host *host = room->service->host;
     ramp_outcome outcome = {.tag = call->tag,
                             .call = call->kind,
                             .state = call->state,
@@ -413,22 +512,16 @@ void call_report(struct call *call) {
                             .cpu_ns = call->cpu_ns,
                             .suspendable = call->suspendable};
 
-    if (failed) {
-        batch_reset(&call->batch);
+    if (call->is_silent) return;
+    if (call->state == RAMP_CALL_FAILED) {
         outcome.status = call->status;
         outcome.message = call->message;
         outcome.where = call->where;
-        call_log_failure(call);
     } else {
-        call_apply_batch(call);
+        if (call->is_held) call_skip_gone(call);
         outcome.events = call->batch.events;
         outcome.event_count = call->batch.count;
     }
-    host->calls++;
-    host->calls_failed += failed;
-    host->events += call->batch.count;
-    host->cpu_ns += call->cpu_ns;
-    room->service->cpu_ns += call->cpu_ns;
-    room->cpu_ns += call->cpu_ns;
+    host->events += outcome.event_count;
     host->options.on_done(host->options.context, &outcome);
 }

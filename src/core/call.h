@@ -41,13 +41,27 @@ struct call {
     bool overran;    /* ... and it was the call that had used the time */
     bool suspendable;
     bool skipped;    /* the module has no such handler: done without it */
+    bool is_silent;  /* made by the host to clear an alarm: nobody is told */
+    bool is_held;    /* it waits behind the gate: its connections stay until it leaves */
+    bool is_stored;  /* what it wrote is */
+    bool clears_alarm;
+    bool waits_expired; /* whatever it asks for is TIMEOUT */
     uint8_t handler; /* enum guest_export */
     void *tag;
     ramp_connection *connection;
     int32_t arguments[3];
     ramp_bytes payload; /* in the inbox; until the handler ends */
     struct batch batch;
-    ramp_bytes result; /* what result_read reads; in `text`, a connection or the room */
+    ramp_bytes result; /* what result_read reads; in `text`, `delivered`, a connection or the room */
+    struct list pendings;       /* FIFO of struct pending */
+    struct pending *delivered;  /* what wait() has delivered last */
+    uint32_t pending_count;
+    uint64_t wait_left_ns, wait_since_ns;
+    struct list in_gate; /* room->gate.batches */
+    struct list kv_values; /* struct kv_value: what it writes to kv, until its batch leaves */
+    uint64_t sync_mark;
+    uint64_t number;  /* of the room's calls, when it has ended */
+    int64_t alarm_ms; /* if it sets or clears the alarm */
     int64_t time_ms;
     uint64_t budget_ns, cpu_ns, entered_ns;
     uint64_t thread_ns, thread_mark_ns; /* CPU time of the thread, counted since the first epoch */
@@ -69,12 +83,23 @@ void call_pool_done(ramp_host *host);
 void call_set_handler(struct call *call, enum guest_export handler, bool binary);
 /* Runs the guest. RUNNING: its slice is over; WAITING: parked; DONE or FAILED: it has ended. */
 ramp_call_state call_advance(struct call *call);
-/* Carries out what the batch asks of the room itself; tells the embedder; the call can be freed. */
-void call_report(struct call *call);
+/* The call has ended: carries out what the batch asks of the room itself, at once. */
+void call_settle(struct call *call);
+/* Tells the embedder; the call can be freed. */
+void call_tell(struct call *call);
+/* It waits behind the gate: its connections stay valid until call_release(). Without memory for that the
+ * call has failed. */
+void call_hold(struct call *call);
+void call_release(struct call *call);
+/* What it holds while it waits, in bytes. */
+size_t call_size(const struct call *call);
+static inline bool call_sets_alarm(const struct call *call) {
+    return call->clears_alarm || (call->batch.needs & BATCH_ALARM);
+}
 /* Marks a call that never reached the guest as failed. */
 void call_fail(struct call *call, ramp_status status, const char *message);
 
-/* hostcalls.c */
+/* hostcalls.c, hostcalls_storage.c */
 struct engine_import;
 extern const struct engine_import hostcall_imports[];
 extern const size_t hostcall_import_count;

@@ -18,7 +18,8 @@ enum connection_state {
     CONNECTION_JOINING, /* its join is queued */
     CONNECTION_MEMBER,  /* its join has been dispatched */
     CONNECTION_LEAVING, /* its leave is queued */
-    CONNECTION_LEAVES   /* its leave is being dispatched */
+    CONNECTION_LEAVES,  /* its leave is being dispatched */
+    CONNECTION_GONE     /* it has left; events that wait behind the gate name it */
 };
 
 /* Parts of the text that a connection keeps, in the order in which they lie in `text`. */
@@ -39,6 +40,7 @@ struct ramp_connection {
     uint64_t owner;
     uint32_t handle; /* 0: not a member */
     uint32_t queued_size;
+    uint32_t holds; /* calls behind the gate, and their events, that name it */
     uint16_t queued_count;
     uint8_t state;
     bool was_busy;     /* the embedder waits for on_ready */
@@ -56,6 +58,8 @@ struct ramp_connection {
 ramp_bytes connection_part(const ramp_connection *connection, enum connection_part part);
 ramp_connection *connection_new(struct room *room, const ramp_bytes parts[PART_COUNT]);
 void connection_free(ramp_connection *connection);
+void connection_hold(ramp_connection *connection);
+void connection_release(ramp_connection *connection); /* frees it if it is GONE */
 /* Value of the first line `name: value` of `lines`. false: absent. */
 bool lines_value(ramp_bytes lines, ramp_bytes name, ramp_bytes *ret_value);
 /* The connection has taken an entry out of its room's inbox. */

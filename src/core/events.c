@@ -47,6 +47,7 @@ void batch_reset(struct batch *batch) {
         batch->capacity = 0;
     }
     batch->count = batch->size = batch->db_size = batch->db_count = 0;
+    batch->needs = 0;
 }
 
 ramp_event *batch_add(struct batch *batch, ramp_event_type type) {
@@ -70,12 +71,11 @@ void batch_drop_last(struct batch *batch) {
     batch->count--;
 }
 
-void *batch_room(struct batch *batch, size_t size) {
+void *batch_extra(struct batch *batch, size_t size) {
     size_t padded = (size + 15) & ~(size_t)15;
     struct batch_block *block = batch->block;
     void *room;
 
-    if (batch->size + size > LIMIT_CALL_EVENT_BYTES) return NULL;
     if (!block || block->capacity - block->used < padded) {
         size_t capacity = padded > BLOCK_SIZE ? padded : BLOCK_SIZE;
         block = mem_alloc(sizeof(*block) + capacity);
@@ -85,7 +85,15 @@ void *batch_room(struct batch *batch, size_t size) {
     }
     room = block->bytes + block->used;
     block->used += padded;
-    batch->size += size;
+    return room;
+}
+
+void *batch_room(struct batch *batch, size_t size) {
+    void *room;
+
+    if (batch->size + size > LIMIT_CALL_EVENT_BYTES) return NULL;
+    room = batch_extra(batch, size);
+    if (room) batch->size += size;
     return room;
 }
 

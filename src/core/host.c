@@ -11,6 +11,8 @@
 #include "base/limits.h"
 #include "base/mem.h"
 #include "core/call.h"
+#include "core/pending.h"
+#include "core/requests.h"
 #include "engine/engine.h"
 
 #define STRINGIFY(x)                      #x
@@ -81,6 +83,9 @@ static ramp_host_options options_complete(const ramp_host_options *given) {
     if (options.slice_ms < LIMIT_TICK_MS) options.slice_ms = LIMIT_TICK_MS;
     if (!options.room_idle_ms) options.room_idle_ms = LIMIT_ROOM_IDLE_MS;
     if (!options.promote_calls) options.promote_calls = LIMIT_PROMOTE_CALLS;
+    if (!options.wait_ms) options.wait_ms = LIMIT_WAIT_MS;
+    if (!options.commit_ms) options.commit_ms = LIMIT_COMMIT_MS;
+    if (!options.sync_ms) options.sync_ms = LIMIT_SYNC_MS;
     return options;
 }
 
@@ -92,8 +97,9 @@ static ramp_status host_make_engine(ramp_host *host, ramp_error *reterr) {
                                      .wait = hostcall_wait,
                                      .wait_check = hostcall_wait_check,
                                      .on_epoch = call_on_epoch,
-                                     .slots_max = host->options.rooms_max,
-                                     .stacks_max = host->options.stacks_max,
+                                     /* one more for a room's change of version */
+                                     .slots_max = host->options.rooms_max + 1,
+                                     .stacks_max = host->options.stacks_max + 1,
                                      .memory_max = host->options.memory_max,
                                      .dense = host->options.dense};
     ramp_status status = engine_new(&options, &host->engine, reterr);
@@ -101,8 +107,8 @@ static ramp_status host_make_engine(ramp_host *host, ramp_error *reterr) {
 
     if (status) return status;
     shape = engine_shape(host->engine);
-    host->options.rooms_max = shape->slots;
-    host->options.stacks_max = shape->stacks;
+    host->options.rooms_max = shape->slots > 1 ? shape->slots - 1 : 1;
+    host->options.stacks_max = shape->stacks > 1 ? shape->stacks - 1 : shape->stacks;
     host->options.dense = shape->dense;
     if (shape->reason[0]) host_log(host, 2, "", "", "%s", shape->reason);
     return RAMP_OK;
@@ -130,7 +136,14 @@ ramp_status ramp_host_new(const ramp_host_options *options, ramp_host **ret_host
     list_init(&host->failed);
     list_init(&host->idle);
     list_init(&host->answers);
+    list_init(&host->syncing);
+    list_init(&host->switching);
     host->next_ticket = 1;
+    requests_init(host, seed);
+    alarms_init(host, seed);
+    kv_init(&host->kv, &(struct kv_options){.driver = host->options.kv,
+                                            .next_ticket = &host->next_ticket,
+                                            .seed = seed});
     host_read_wall_clock(host);
     status = RAMP_NO_MEMORY;
     if (!table_init(&host->table, host->options.modules_max, host->options.modules_bytes_max))
@@ -154,6 +167,9 @@ void ramp_host_free(ramp_host *host) {
     for (struct map_entry *entry; (entry = map_next(&host->services, &index)); index = 0)
         service_free(entry->value);
     service_drop_answers(host);
+    alarms_done(host);
+    requests_done(host);
+    kv_done(&host->kv);
     map_done(&host->services);
     if (host->table.entries) table_done(host);
     timer_queue_done(&host->timers);
@@ -214,6 +230,24 @@ static void host_run_service(ramp_host *host, struct service *service) {
     else service_release(service);
 }
 
+static void host_meet_deadlines(ramp_host *host) {
+    struct heap_node *node;
+
+    while ((node = heap_first(&host->deadlines)) && node->key <= host->now_ns) {
+        struct deadline *deadline = heap_item(node, struct deadline, node);
+        deadline_clear(host, deadline);
+        deadline->due(host, deadline);
+    }
+}
+
+/* What drivers have answered, and what is to be told them. */
+static void host_settle_storage(ramp_host *host) {
+    requests_settle(host);
+    kv_step(&host->kv, host, host->now_ns);
+    requests_settle(host); /* of a driver that answers at once */
+    gate_check_syncs(host);
+}
+
 bool ramp_host_step(ramp_host *host) {
     struct list turn;
 
@@ -222,6 +256,9 @@ bool ramp_host_step(ramp_host *host) {
     host_read_wall_clock(host);
     service_settle_answers(host);
     service_expire(host);
+    host_settle_storage(host);
+    host_meet_deadlines(host);
+    alarms_step(host);
     host_fire_timers(host);
     host_end_idle_rooms(host);
     /* Those that are ready now have a turn; who becomes ready meanwhile has one in the next step. */
@@ -230,8 +267,10 @@ bool ramp_host_step(ramp_host *host) {
     for (struct list *node; (node = list_pop_front(&turn));)
         host_run_service(host, list_item(node, struct service, in_ready));
     service_settle_answers(host); /* of stores that answer at once */
+    host_settle_storage(host);
+    if (host->table.retry) service_retry_queued(host);
     host->stepping = false;
-    return !list_empty(&host->ready);
+    return !list_empty(&host->ready) || !list_empty(&host->request_answers);
 }
 
 static uint64_t earlier(uint64_t a, uint64_t b) {
@@ -256,7 +295,13 @@ uint64_t ramp_host_deadline(const ramp_host *host) {
     if (!list_empty(&host->table.waiting))
         deadline_ns = earlier(
             deadline_ns, list_item(host->table.waiting.next, struct service, in_wait)->until_ns);
-    if (!list_empty(&host->answers)) deadline_ns = 0;
+    if (heap_first(&host->deadlines))
+        deadline_ns = earlier(deadline_ns, heap_first(&host->deadlines)->key);
+    deadline_ns = earlier(deadline_ns, kv_deadline(&host->kv));
+    deadline_ns = earlier(deadline_ns, alarms_deadline(host));
+    if (!list_empty(&host->answers) || !list_empty(&host->request_answers) ||
+        !list_empty(&host->lost_answers))
+        deadline_ns = 0;
     return deadline_ns;
 }
 
@@ -266,6 +311,39 @@ void ramp_host_tick(ramp_host *host) {
 
 bool ramp_host_is_running(const ramp_host *host) {
     return engine_is_running(host->engine);
+}
+
+/* ---- the end ------------------------------------------------------------------------------- */
+
+static void host_each_room(const ramp_host *host, void (*each)(struct room *)) {
+    size_t index = 0;
+
+    for (struct map_entry *entry; (entry = map_next(&host->services, &index));) {
+        const struct service *service = entry->value;
+        size_t room_index = 0;
+        for (struct map_entry *item; (item = map_next(&service->rooms, &room_index));)
+            each(item->value);
+    }
+}
+
+void ramp_host_stop(ramp_host *host, ramp_stop stage) {
+    host_read_clock(host);
+    if (stage <= host->stop_stage) return;
+    host->stop_stage = stage;
+    host_each_room(host, room_stop);
+    if (stage >= RAMP_STOP_ROOMS) kv_hurry(&host->kv);
+}
+
+bool ramp_host_has_stopped(const ramp_host *host) {
+    size_t index = 0;
+
+    for (struct map_entry *entry; (entry = map_next(&host->services, &index));) {
+        const struct service *service = entry->value;
+        size_t room_index = 0;
+        for (struct map_entry *item; (item = map_next(&service->rooms, &room_index));)
+            if (!room_has_stopped(item->value)) return false;
+    }
+    return host->stop_stage < RAMP_STOP_ROOMS || host->kv.pending.count == 0;
 }
 
 /* ---- looking in ---------------------------------------------------------------------------- */
@@ -293,7 +371,20 @@ void ramp_host_get_stats(const ramp_host *host, ramp_host_stats *stats) {
                             .evictions = host->evictions,
                             .cpu_ns = host->cpu_ns,
                             .pooled = shape->pooled,
-                            .dense = shape->dense};
+                            .dense = shape->dense,
+                            .waits = host->waits,
+                            .waits_timed_out = host->waits_timed_out,
+                            .commits = host->commits,
+                            .commits_failed = host->commits_failed,
+                            .syncs_failed = host->syncs_failed,
+                            .saves = host->saves,
+                            .saves_failed = host->saves_failed,
+                            .alarms = host->alarms_fired,
+                            .alarms_dropped = host->alarms_dropped,
+                            .kv_written = host->kv.written,
+                            .kv_late = host->kv.late,
+                            .kv_pending = host->kv.pending.count,
+                            .kv_pending_bytes = host->kv.pending.size};
 
     memcpy(stats, &full, size);
 }
@@ -327,6 +418,25 @@ void ramp_host_modules(const ramp_host *host, void (*each)(void *, const ramp_mo
     }
 }
 
+static ramp_room_info room_info(const struct room *room) {
+    return (ramp_room_info){.service = room->service->name,
+                            .room = room->id,
+                            .module = room->module ? room->module->id : (ramp_module_id){{0}},
+                            .connections = room->member_count,
+                            .timers = room->timers.count,
+                            .queued = room->inbox.count,
+                            .memory = room->instance ? engine_memory(room->instance).size : 0,
+                            .calls = room->calls,
+                            .calls_failed = room->calls_failed,
+                            .cpu_ns = room->cpu_ns,
+                            .open = room->is_open,
+                            .waiting = room->waiting,
+                            .committing = room->gate.count,
+                            .alarm_ms = gate_alarm(&room->gate),
+                            .saved = room->has_state,
+                            .pinned = room->pins};
+}
+
 void ramp_host_rooms(const ramp_host *host, void (*each)(void *, const ramp_room_info *),
                      void *context) {
     size_t index = 0;
@@ -335,20 +445,23 @@ void ramp_host_rooms(const ramp_host *host, void (*each)(void *, const ramp_room
         const struct service *service = entry->value;
         size_t room_index = 0;
         for (struct map_entry *item; (item = map_next(&service->rooms, &room_index));) {
-            struct room *room = item->value;
-            ramp_room_info info = {.service = service->name,
-                                   .room = room->id,
-                                   .connections = room->member_count,
-                                   .timers = room->timers.count,
-                                   .queued = room->inbox.count,
-                                   .memory =
-                                       room->instance ? engine_memory(room->instance).size : 0,
-                                   .calls = room->calls,
-                                   .calls_failed = room->calls_failed,
-                                   .cpu_ns = room->cpu_ns,
-                                   .open = room->is_open};
-            if (room->module) info.module = room->module->id;
+            ramp_room_info info = room_info(item->value);
             each(context, &info);
         }
     }
+}
+
+bool ramp_host_room(const ramp_host *host, const char *service_name, const char *room_id,
+                    ramp_room_info *ret_info, void (*each_timer)(void *, const ramp_timer_info *),
+                    void *context) {
+    const struct service *service = map_get(&host->services, service_name, strlen(service_name));
+    const struct room *room = service ? room_find(service, room_id) : NULL;
+
+    if (!room) return false;
+    *ret_info = room_info(room);
+    for (uint32_t i = 0; each_timer && i < room->timers.count; i++)
+        each_timer(context, &(ramp_timer_info){.id = room->timers.timers[i].id,
+                                               .due_ns = room->timers.timers[i].due_ns,
+                                               .period_ns = room->timers.timers[i].period_ns});
+    return true;
 }

@@ -13,9 +13,12 @@
 
 #include <ramp/driver.h>
 
+#include "base/heap.h"
 #include "base/list.h"
 #include "base/map.h"
+#include "core/alarms.h"
 #include "core/inbox.h"
+#include "core/kv.h"
 #include "core/table.h"
 #include "core/timers.h"
 
@@ -34,6 +37,13 @@ struct ramp_host {
     struct list idle;          /* rooms without connections, idle longest first */
     struct list answers;       /* of drivers, not yet looked at */
     struct timer_queue timers; /* rooms by their next timer */
+    struct heap deadlines;     /* struct deadline */
+    struct map requests;       /* ticket -> request that a driver has not answered yet */
+    struct list request_answers, lost_answers; /* see requests.h */
+    struct list syncing;       /* gates that wait for the kv backend */
+    struct list switching;     /* rooms that wait for the place of a second instance */
+    struct kv kv;
+    struct alarms alarms;
     struct inbox_pool chunks;
     struct call *free_calls; /* stock, last in first out */
     size_t free_call_count;
@@ -43,8 +53,11 @@ struct ramp_host {
     uint64_t wall_ns;
     ramp_ticket next_ticket;
     bool stepping;
+    ramp_stop stop_stage; /* 0: it does not stop */
     uint32_t room_count, instance_count, connection_count, timer_count;
     uint64_t calls, calls_failed, events, loads, loads_failed, loads_refused, evictions, cpu_ns;
+    uint64_t waits, waits_timed_out, commits, commits_failed, syncs_failed, saves, saves_failed;
+    uint64_t alarms_fired, alarms_dropped;
 };
 
 /* Reads the monotonic clock into host->now_ns. */

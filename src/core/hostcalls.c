@@ -1,81 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* hostcalls.c -- the bodies of the host functions, and the engine's table of them.
+/* hostcalls.c -- the bodies of most host functions, and the engine's table of all of them.
  *
  * Door:   hostcall_imports, made of hostcalls.def.
  * Before: the guest, through engine.h.
  * After:  the call's batch (events.h) for what is to happen later; the room for what is known now.
  *
- * This file and call.c are the only ones that touch a guest's memory, and guest_slice() is the only way:
- * it checks every pointer and length. A bad pair traps. Nobody keeps a guest pointer.
- * These functions run on the guest's stack: no large locals, no calls that may go deep.
+ * Not here: kv, db, alarm, state and wait: hostcalls_storage.c.
  */
-#include <assert.h>
+#include "core/hostcalls.h"
+
 #include <stdio.h>
-#include <string.h>
 
 #include "base/limits.h"
 #include "base/mem.h"
 #include "base/utf8.h"
-#include "core/call.h"
 
-#define IMPORT(name)                                                                               \
-    static struct engine_trap *hostcall_##name(void *env, void *caller,                            \
-                                               union engine_value *values, size_t count)
-/* Every body starts with this: the call that runs, and the unused parameters. */
-#define IMPORT_CALL()                                                                              \
-    struct call *call = ((ramp_host *)env)->current;                                               \
-    (void)caller;                                                                                  \
-    (void)count;                                                                                   \
-    assert(call)
-/* Most functions work in handlers only. */
-#define IMPORT_IN_HANDLER()                                                                        \
-    IMPORT_CALL();                                                                                 \
-    if (call->stage != STAGE_HANDLER) return answer(values, RAMP_DENIED)
-/* Declares `name` as the guest's bytes (values[at], values[at + 1]), or traps. */
-#define IMPORT_BYTES(name, at)                                                                     \
-    ramp_bytes name;                                                                               \
-    if (!guest_bytes(call, values[at].u32, values[(at) + 1].u32, &(name))) return bad_pointer()
-
-/* Checks (out, cap) at values[at], or traps. The result of the import before ends here, also if this one
- * fails: what it lies in may be used again. */
-#define IMPORT_OUT(at)                                                                             \
-    uint32_t out = values[at].u32, cap = values[(at) + 1].u32;                                     \
-    if (!guest_slice(call->room, out, cap)) return bad_pointer();                                  \
-    call->result = (ramp_bytes) {                                                                  \
-        0                                                                                          \
-    }
-
-static struct engine_trap *answer(union engine_value *values, int32_t result) {
-    values[0].i32 = result;
-    return NULL;
-}
-
-static struct engine_trap *bad_pointer(void) {
-    return engine_trap_new("a pointer handed to a host function lies outside of the memory");
-}
-
-static bool guest_bytes(struct call *call, uint32_t offset, uint32_t size, ramp_bytes *ret_bytes) {
-    const uint8_t *bytes = guest_slice(call->room, offset, size);
-
-    if (!bytes) return false;
-    *ret_bytes = (ramp_bytes){.data = bytes, .size = size};
-    return true;
-}
-
-/* Hands out a result: as much as fits at (out, cap), all of it to result_read(). `result` stays good until
- * the call's next import with (out, cap). */
-static struct engine_trap *give(struct call *call, union engine_value *values, ramp_bytes result,
-                                uint32_t out, uint32_t cap) {
-    uint8_t *to = guest_slice(call->room, out, cap); /* IMPORT_OUT() has looked */
-    size_t size = result.size < cap ? result.size : cap;
-
-    if (size) memcpy(to, result.data, size);
-    call->result = result;
-    return answer(values, (int32_t)result.size);
-}
-
-/* Room for a result that has to be made; NULL: no memory. */
-static char *call_text(struct call *call, size_t size) {
+char *call_text(struct call *call, size_t size) {
     if (size > call->text_capacity) {
         char *text = mem_resize(call->text, size);
         if (!text) return NULL;
@@ -192,130 +132,6 @@ IMPORT(conn_close) {
     event->connection = connection;
     event->code = (uint16_t)values[1].u32;
     return answer(values, RAMP_OK);
-}
-
-/* ---- EVENT and START: kv, db, alarm, state: no driver yet ----------------------------------------- */
-
-/* CONTRACT 5.5. */
-static int32_t check_key(ramp_bytes key) {
-    if (key.size == 0 || key.size > LIMIT_KEY_SIZE) return key.size ? RAMP_TOO_BIG : RAMP_ARGS;
-    if (memchr(key.data, 0, key.size) || !utf8_valid(key.data, key.size)) return RAMP_ARGS;
-    return RAMP_OK;
-}
-
-static int32_t check_write(ramp_bytes key, size_t value_size) {
-    int32_t error = check_key(key);
-
-    if (error) return error;
-    return value_size > LIMIT_VALUE_SIZE ? RAMP_TOO_BIG : RAMP_UNAVAILABLE;
-}
-
-static int32_t check_read(ramp_bytes key) {
-    int32_t error = check_key(key);
-
-    return error ? error : RAMP_UNAVAILABLE;
-}
-
-IMPORT(kv_set) {
-    IMPORT_IN_HANDLER();
-    IMPORT_BYTES(key, 1);
-    IMPORT_BYTES(value, 3);
-    if (values[0].u32 > 1 || values[5].i64 < 0) return answer(values, RAMP_ARGS);
-    return answer(values, check_write(key, value.size));
-}
-
-IMPORT(kv_del) {
-    IMPORT_IN_HANDLER();
-    IMPORT_BYTES(key, 1);
-    if (values[0].u32 > 1) return answer(values, RAMP_ARGS);
-    return answer(values, check_write(key, 0));
-}
-
-IMPORT(kv_sync) {
-    IMPORT_IN_HANDLER();
-    return answer(values, RAMP_UNAVAILABLE);
-}
-
-IMPORT(db_set) {
-    IMPORT_IN_HANDLER();
-    IMPORT_BYTES(key, 0);
-    IMPORT_BYTES(value, 2);
-    return answer(values, check_write(key, value.size));
-}
-
-IMPORT(db_del) {
-    IMPORT_IN_HANDLER();
-    IMPORT_BYTES(key, 0);
-    return answer(values, check_write(key, 0));
-}
-
-IMPORT(alarm_set) {
-    IMPORT_IN_HANDLER();
-    return answer(values, values[0].i64 < 0 ? RAMP_ARGS : RAMP_UNAVAILABLE);
-}
-
-IMPORT(state_save) {
-    IMPORT_IN_HANDLER();
-    IMPORT_BYTES(state, 0);
-    return answer(values, state.size > LIMIT_STATE_SIZE ? RAMP_TOO_BIG : RAMP_UNAVAILABLE);
-}
-
-IMPORT(kv_get) {
-    IMPORT_IN_HANDLER();
-    IMPORT_BYTES(key, 1);
-    IMPORT_OUT(3);
-    if (values[0].u32 > 1) return answer(values, RAMP_ARGS);
-    return answer(values, check_read(key));
-}
-
-IMPORT(db_get) {
-    IMPORT_IN_HANDLER();
-    IMPORT_BYTES(key, 0);
-    IMPORT_OUT(2);
-    return answer(values, check_read(key));
-}
-
-IMPORT(db_list) {
-    IMPORT_IN_HANDLER();
-    IMPORT_BYTES(prefix, 0);
-    IMPORT_BYTES(after, 2);
-    IMPORT_OUT(5);
-    if (prefix.size > LIMIT_KEY_SIZE || after.size > LIMIT_KEY_SIZE)
-        return answer(values, RAMP_TOO_BIG);
-    if (values[4].u32 == 0) return answer(values, RAMP_ARGS);
-    return answer(values, RAMP_UNAVAILABLE);
-}
-
-IMPORT(http_fetch) {
-    IMPORT_IN_HANDLER();
-    IMPORT_OUT(1);
-    const uint8_t *request = guest_slice(call->room, values[0].u32, 40);
-    uint32_t words[10];
-
-    if (!request) return bad_pointer();
-    memcpy(words, request, sizeof(words));
-    if (words[0] < sizeof(words)) return answer(values, RAMP_ARGS);
-    for (size_t i = 2; i < 10; i += 2)
-        if (!guest_slice(call->room, words[i], words[i + 1])) return bad_pointer();
-    return answer(values, RAMP_UNAVAILABLE);
-}
-
-struct engine_trap *hostcall_wait_check(void *context, uint32_t out, uint32_t cap) {
-    struct room *room = context;
-
-    if (room->call->stage != STAGE_HANDLER) return engine_trap_new("wait() works in handlers only");
-    if (!guest_slice(room, out, cap)) return bad_pointer();
-    room->call->result = (ramp_bytes){0};
-    return NULL;
-}
-
-/* Nothing can be pending yet: no START function starts anything. */
-bool hostcall_wait(void *context, uint32_t out, uint32_t cap, int32_t *ret_result) {
-    (void)context;
-    (void)out;
-    (void)cap;
-    *ret_result = RAMP_ARGS;
-    return true;
 }
 
 /* ---- EVENT: timers --------------------------------------------------------------------------- */

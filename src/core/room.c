@@ -9,12 +9,11 @@
 #include "base/error.h"
 #include "base/limits.h"
 #include "base/mem.h"
+#include "core/alarms.h"
 #include "core/call.h"
+#include "core/life.h"
 #include "core/names.h"
-
-enum { SLOT_BITS = 20, SLOTS_MAX = 1 << SLOT_BITS, GENERATION_MAX = (1 << (32 - SLOT_BITS)) - 1 };
-
-static_assert(LIMIT_ROOM_CONNECTIONS < SLOTS_MAX, "a handle holds the slot in 20 bits");
+#include "core/pending.h"
 
 /* ---- life ---------------------------------------------------------------------------------- */
 
@@ -46,7 +45,9 @@ struct room *room_get(struct service *service, const char *id, ramp_error *reter
     list_init(&room->in_run);
     list_init(&room->in_module);
     list_init(&room->in_idle);
+    list_init(&room->in_switch);
     list_init(&room->full);
+    gate_init(&room->gate);
     if (!map_put(&service->rooms, room->id, size, room)) goto fail;
     host->room_count++;
     return room;
@@ -57,64 +58,37 @@ fail:
     return NULL;
 }
 
+/* Nothing happens in it, nor is about to. */
 static bool room_is_quiet(const struct room *room) {
-    return room->inbox.count == 0 && !room->call && room->timers.count == 0;
+    return room->inbox.count == 0 && !room->call && room->timers.count == 0 &&
+           gate_is_open(&room->gate) && !request_is_open(&room->state_request) &&
+           !room->aside.instance;
 }
 
-/* A room in use keeps its module in the table. */
-static void room_update_pin(struct room *room) {
-    bool pins = room->module && (room->member_count > 0 || !room_is_quiet(room));
+/* In use for longer than a few calls take. */
+static bool room_holds(const struct room *room) {
+    return room->save_failed || room->timers.count > 0 ||
+           (room->member_count > 0 && !room_can_save(room));
+}
 
-    if (pins == room->pins) return;
+void room_update_pin(struct room *room) {
+    struct module *module = room->module;
+    bool holds = module && room_holds(room);
+    bool pins = holds || (module && !room_is_quiet(room));
+
+    if (holds != room->holds) module->held_count += holds ? 1 : UINT32_MAX;
+    if (pins != room->pins) module->pin_count += pins ? 1 : UINT32_MAX;
+    if ((room->pins && module->pin_count == 0) || holds != room->holds)
+        room->service->host->table.retry = true;
     room->pins = pins;
-    if (pins) room->module->pin_count++;
-    else room->module->pin_count--;
+    room->holds = holds;
 }
 
-void room_set_module(struct room *room, struct module *module) {
-    struct module *old = room->module;
-
-    if (old == module) return;
-    if (old) {
-        if (room->pins) old->pin_count--;
-        room->pins = false;
-        old->room_count--;
-        list_remove(&room->in_module);
-    }
-    room->module = module;
-    if (module) {
-        module->room_count++;
-        list_push_back(&module->rooms, &room->in_module);
-        room_update_pin(room);
-        table_keep(room->service->host, module);
-    }
-    if (old) table_release(room->service->host, old);
-}
-
-void room_set_next(struct room *room, struct module *module) {
-    if (room->next) room->next->pin_count--;
-    room->next = module;
-    if (!module) return;
-    module->pin_count++;
-    room_make_ready(room);
-}
-
-void room_close_instance(struct room *room) {
-    ramp_host *host = room->service->host;
-
-    host->timer_count -= room->timers.count;
-    timers_done(&room->timers, &host->timers);
-    room->is_open = false;
-    if (!room->instance) return;
-    engine_instance_close(room->instance);
-    room->instance = NULL;
-    room->memory = (struct engine_memory){0};
-    host->instance_count--;
-}
-
-static void room_forget_connection(ramp_connection *connection) {
-    connection->room->service->host->connection_count--;
-    connection_free(connection);
+void room_unpin(struct room *room) {
+    if (room->pins) room->module->pin_count--;
+    if (room->holds) room->module->held_count--;
+    if (room->pins || room->holds) room->service->host->table.retry = true;
+    room->pins = room->holds = false;
 }
 
 void room_free(struct room *room) {
@@ -122,9 +96,11 @@ void room_free(struct room *room) {
     ramp_host *host = service->host;
     size_t index = 0;
 
+    gate_done(room);
+    deadline_clear(host, &room->wait_deadline);
     call_free(room->call);
     room->call = NULL;
-    room_close_instance(room);
+    room_life_done(room);
     while (room->inbox.count > 0) {
         const struct inbox_entry *entry = inbox_front(&room->inbox);
         ramp_connection *connection = entry->connection;
@@ -141,8 +117,6 @@ void room_free(struct room *room) {
     map_remove(&service->rooms, room->id, room->id_size);
     list_remove(&room->in_run);
     list_remove(&room->in_idle);
-    room_set_next(room, NULL);
-    room_set_module(room, NULL);
     mem_free(room->slots);
     mem_free(room->members);
     mem_free(room->failure);
@@ -206,123 +180,12 @@ void room_end(struct room *room) {
     room_make_ready(room);
 }
 
-/* ---- members ------------------------------------------------------------------------------- */
-
-ramp_connection *room_member(const struct room *room, uint32_t handle) {
-    uint32_t slot = handle & (SLOTS_MAX - 1);
-    ramp_connection *connection;
-
-    if (slot >= room->slot_count) return NULL;
-    connection = room->slots[slot].connection;
-    return connection && connection->handle == handle && connection->state != CONNECTION_LEAVES
-               ? connection
-               : NULL;
-}
-
-static bool room_reserve_member(struct room *room) {
-    uint32_t capacity = room->slot_capacity ? room->slot_capacity * 2 : 4;
-    struct slot *slots;
-    ramp_connection **members;
-
-    if (room->slot_count == room->slot_capacity) {
-        slots = mem_resize(room->slots, capacity * sizeof(*slots));
-        if (!slots) return false;
-        room->slots = slots;
-        room->slot_capacity = capacity;
-    }
-    if (room->member_count == room->member_capacity) {
-        capacity = room->member_capacity ? room->member_capacity * 2 : 4;
-        members = mem_resize(room->members, capacity * sizeof(ramp_connection *));
-        if (!members) return false;
-        room->members = members;
-        room->member_capacity = capacity;
-    }
-    return true;
-}
-
-static uint32_t member_slot(const ramp_connection *connection) {
-    return connection->handle & (SLOTS_MAX - 1);
-}
-
-uint32_t room_member_index(const struct room *room, uint32_t handle) {
-    uint32_t low = 0, high = room->member_count, slot = handle & (SLOTS_MAX - 1);
-
-    while (low < high) {
-        uint32_t middle = (low + high) / 2;
-        if (member_slot(room->members[middle]) < slot) low = middle + 1;
-        else high = middle;
-    }
-    return low;
-}
-
-/* Gives the connection the lowest free slot and a place among the members. */
-static bool room_add_member(struct room *room, ramp_connection *connection) {
-    uint32_t slot = 0, at;
-
-    if (!room_reserve_member(room)) return false;
-    /* Slots below member_count are full if all members lie in them; search only if there is a hole. */
-    if (room->member_count == room->slot_count ||
-        (room->member_count > 0 &&
-         member_slot(room->members[room->member_count - 1]) == room->member_count - 1))
-        slot = room->member_count;
-    while (slot < room->slot_count &&
-           (room->slots[slot].connection || room->slots[slot].generation == GENERATION_MAX))
-        slot++;
-    if (slot >= SLOTS_MAX) return false;
-    if (slot == room->slot_count) room->slots[room->slot_count++] = (struct slot){0};
-    room->slots[slot].connection = connection;
-    room->slots[slot].generation++;
-    connection->handle = (uint32_t)room->slots[slot].generation << SLOT_BITS | slot;
-    connection->state = CONNECTION_MEMBER;
-    at = room_member_index(room, connection->handle);
-    memmove(room->members + at + 1, room->members + at,
-            (room->member_count - at) * sizeof(*room->members));
-    room->members[at] = connection;
-    room->member_count++;
-    return true;
-}
-
-static void room_remove_member(struct room *room, const ramp_connection *connection) {
-    uint32_t at = room_member_index(room, connection->handle);
-
-    assert(at < room->member_count && room->members[at] == connection);
-    room->member_count--;
-    memmove(room->members + at, room->members + at + 1,
-            (room->member_count - at) * sizeof(*room->members));
-}
-
-static void room_free_slot(struct room *room, const ramp_connection *connection) {
-    room->slots[member_slot(connection)].connection = NULL;
-}
-
-/* What is queued about a connection that is no more has lost its subject. */
-static void room_orphan_entries(struct room *room, const ramp_connection *connection) {
-    for (struct inbox_entry *entry = inbox_front(&room->inbox); entry;
-         entry = inbox_after(&room->inbox, entry))
-        if (entry->connection == connection) entry->connection = NULL;
-}
-
-void room_close_members(struct room *room, uint16_t code, const char *reason) {
-    ramp_host *host = room->service->host;
-
-    while (room->member_count > 0) {
-        ramp_connection *connection = room->members[room->member_count - 1];
-        room_remove_member(room, connection);
-        room_free_slot(room, connection);
-        connection->handle = 0;
-        if (connection->state != CONNECTION_MEMBER) { /* its leave is queued, and frees it */
-            connection->never_joined = true;
-            continue;
-        }
-        connection->state = CONNECTION_LEAVING;
-        map_remove(&room->connections, connection->text, strlen(connection->text));
-        host->options.on_close(host->options.context, connection, code, reason);
-        room_orphan_entries(room, connection);
-        room_forget_connection(connection);
-    }
-}
-
 /* ---- reporting what never reached the guest --------------------------------------------------- */
+
+/* false: it has failed too often. */
+static bool room_retry_alarm(struct room *room) {
+    return alarms_retry(room->service->host, room->service->name, room->id);
+}
 
 /* Reports the front entry's outcome without a call, and takes it out. */
 static void room_settle_front(struct room *room, ramp_status status, const char *message,
@@ -349,9 +212,13 @@ static void room_settle_front(struct room *room, ramp_status status, const char 
     case RAMP_CALL_MESSAGE:
         if (connection) connection_dequeued(connection, entry->size);
         break;
+    case RAMP_CALL_ALARM:
+        room->alarm_queued = false;
+        if (status) (void)room_retry_alarm(room);
+        break;
     default: break;
     }
-    if (kind != RAMP_CALL_TIMER && kind != RAMP_CALL_BACKPRESSURE) {
+    if (kind != RAMP_CALL_TIMER && kind != RAMP_CALL_BACKPRESSURE && kind != RAMP_CALL_ALARM) {
         host->calls_failed += status != RAMP_OK;
         host->options.on_done(host->options.context, &outcome);
     }
@@ -396,12 +263,48 @@ static void room_refuse_front(struct room *room, ramp_status status, const char 
     }
 }
 
+/* A leave that the module has to hear of stays in the queue, behind what is new. */
+static void room_requeue_leave(struct room *room) {
+    ramp_host *host = room->service->host;
+    const struct inbox_entry leave = *inbox_front(&room->inbox);
+
+    inbox_pop(&room->inbox, &host->chunks);
+    if (!inbox_push(&room->inbox, &host->chunks, &leave, NULL, 0))
+        inbox_push_spare(&room->inbox, &leave.connection->leave, &leave);
+}
+
+/* Fails all that is queued now, but for leaves of members: they wait for an instance. on_done may queue
+ * more. */
+static void room_refuse_queued(struct room *room, ramp_status status, const char *message) {
+    for (uint32_t left = room->inbox.count; left > 0; left--) {
+        const struct inbox_entry *entry = inbox_front(&room->inbox);
+        if (entry->kind == RAMP_CALL_LEAVE && entry->connection && entry->connection->handle)
+            room_requeue_leave(room);
+        else room_refuse_front(room, status, message, "");
+    }
+}
+
+static void room_try_again(ramp_host *host, struct deadline *deadline) {
+    (void)host;
+    room_make_ready(list_item(deadline, struct room, life_deadline));
+}
+
 void room_fail_queued(struct room *room, const ramp_error *error) {
-    /* Only what is there now: on_done may queue more. */
-    for (uint32_t left = room->inbox.count; left > 0; left--)
-        room_refuse_front(room, error->status, error->message, "");
+    ramp_host *host = room->service->host;
+    bool may_come = error->status == RAMP_UNAVAILABLE || error->status == RAMP_TIMEOUT ||
+                    error->status == RAMP_IO || error->status == RAMP_NO_MEMORY;
+
+    room_refuse_queued(room, error->status, error->message);
+    /* What members have sent is lost: they are to come back. If the module never comes, nor do leaves. */
+    if (may_come) room_part_members(room, 1013, "the service cannot be loaded now");
+    else room_close_members(room, 1011, "the service cannot be loaded");
     room_update_pin(room);
-    if (room->inbox.count == 0 && room->member_count == 0 && !room->instance) room_free(room);
+    if (room->inbox.count == 0 && room->member_count == 0 && !room->instance) {
+        room_free(room);
+        return;
+    }
+    room->life_deadline.due = room_try_again;
+    deadline_set(host, &room->life_deadline, host->now_ns + LIMIT_RETRY_MS * UINT64_C(1000000));
 }
 
 /* An entry that needs no module: its connection has gone, or left before its join was dispatched. */
@@ -433,9 +336,9 @@ static bool room_drop_dead_front(struct room *room) {
 
 /* ---- opening ------------------------------------------------------------------------------- */
 
-/* The call that opened the room fails, and members are closed; what else is queued may try again. */
-static void room_open_failed(struct room *room, ramp_status status, const char *message,
-                             const char *where) {
+/* What else is queued may try again. */
+void room_open_failed(struct room *room, ramp_status status, const char *message,
+                      const char *where) {
     bool overloaded = status == RAMP_UNAVAILABLE || status == RAMP_NO_MEMORY;
 
     room_close_instance(room);
@@ -448,38 +351,82 @@ static void room_open_failed(struct room *room, ramp_status status, const char *
                        overloaded ? "overloaded" : "the room failed to open");
 }
 
-static bool room_begin_open(struct room *room) {
-    ramp_host *host = room->service->host;
-    ramp_error error = {.status = RAMP_NO_MEMORY, .message = "no memory for a call"};
-    ramp_status status = RAMP_OK;
+/* ---- the alarm ----------------------------------------------------------------------------- */
 
-    if (host->instance_count >= host->options.rooms_max)
-        status =
-            error_set(&error, RAMP_UNAVAILABLE, "this host holds %u rooms, the most it may hold",
-                      host->options.rooms_max);
-    if (!status) status = engine_instance_open(room->module->code, room, &room->instance, &error);
-    if (!status) {
-        host->instance_count++;
-        room->memory = engine_memory(room->instance);
-        room->call = call_new(room, RAMP_CALL_OPEN);
-        if (!room->call) status = error.status;
-    }
-    if (status) {
-        /* Neither a full engine nor a full machine is the module's fault. */
-        room_open_failed(room, status == RAMP_LIMIT ? RAMP_UNAVAILABLE : status, error.message, "");
+bool room_ring(ramp_host *host, const char *service_name, const char *room_id) {
+    struct service *service = service_get(host, service_name, NULL);
+    struct room *room = NULL;
+    uint64_t none = 0;
+
+    if (service && (service->state != SERVICE_FAILED || service->until_ns <= host->now_ns))
+        room = room_get(service, room_id, NULL);
+    if (!room) {
+        if (service) service_release(service);
         return false;
     }
-    room->call->arguments[0] = room->open_reason;
-    return true;
+    if (room->alarm_queued) return true;
+    room->alarm_queued = room_enqueue(room, &(struct inbox_entry){.kind = RAMP_CALL_ALARM},
+                                      &(ramp_bytes){&none, sizeof(none)}, 1);
+    if (!room->alarm_queued) room_end_if_unused(room);
+    return room->alarm_queued;
 }
 
-static void room_restart(struct room *room) {
-    if (room->is_open || room->open_reason != OPEN_FRESH) room->open_reason = OPEN_VERSION;
-    room_close_instance(room);
-    mem_free(room->failure);
-    room->failure = NULL;
-    room_set_module(room, room->next);
-    room_set_next(room, NULL);
+void room_head_known(struct room *room) {
+    const char *service = room->service->name;
+    int64_t at_ms = gate_alarm(&room->gate);
+
+    if (!room->alarm_queued && at_ms) alarms_set(room->service->host, service, room->id, at_ms);
+    room_make_ready(room);
+}
+
+void room_head_unknown(struct room *room, const char *why) {
+    ramp_host *host = room->service->host;
+
+    if (room->alarm_queued)
+        host_log(host, 2, room->service->name, room->id, "the alarm has to wait: %s", why);
+    if (room->inbox.count > 0 && inbox_front(&room->inbox)->kind == RAMP_CALL_ALARM) {
+        room->alarm_queued = false;
+        room_settle_front(room, RAMP_OK, "", "");
+        alarms_postpone(host, room->service->name, room->id);
+    }
+    room_make_ready(room);
+}
+
+/* What is stored about the room decides whether the alarm at the front is due. false: it has been taken
+ * out. */
+static bool room_alarm_is_due(struct room *room) {
+    ramp_host *host = room->service->host;
+    int64_t at_ms = gate_alarm(&room->gate);
+
+    if (at_ms != 0 && at_ms <= host_wall_ms(host)) return true;
+    room_settle_front(room, RAMP_OK, "", "");
+    alarms_set(host, room->service->name, room->id, at_ms);
+    return false;
+}
+
+/* The call of the alarm has ended: what it leaves behind is a room without an alarm, unless it has set it
+ * again, or is to be called again. */
+static void room_finish_alarm(struct room *room, struct call *call) {
+    ramp_host *host = room->service->host;
+    struct call *clear;
+
+    room->alarm_queued = false;
+    host->alarms_fired++;
+    if (call->state == RAMP_CALL_DONE) {
+        if (!(call->batch.needs & BATCH_ALARM)) call->clears_alarm = true;
+        return;
+    }
+    if (room_retry_alarm(room)) return;
+    host->alarms_dropped++;
+    host_log(host, 3, room->service->name, room->id,
+             "the alarm is dropped: on_alarm has failed %u times", LIMIT_ALARM_RETRIES + 1);
+    clear = call_new(room, RAMP_CALL_ALARM);
+    if (!clear) return; /* it is rung again by the next scan */
+    clear->state = RAMP_CALL_DONE;
+    clear->clears_alarm = clear->is_silent = true;
+    call_settle(clear);
+    call_hold(clear);
+    room->clear_alarm = clear;
 }
 
 /* ---- dispatch ------------------------------------------------------------------------------ */
@@ -489,9 +436,19 @@ static bool room_has(const struct room *room, enum guest_export export) {
 }
 
 static struct call *room_new_call(struct room *room, ramp_call_kind kind) {
+    ramp_host *host = room->service->host;
+
     room->call = call_new(room, kind);
-    if (room->call) return room->call;
-    host_log(room->service->host, 3, room->service->name, room->id, "no memory for a call");
+    if (room->call) {
+        if (kind != RAMP_CALL_CLOSE) room->is_saved = false;
+        if (kind != RAMP_CALL_CLOSE && room->state_current) { /* not any more */
+            const ramp_states *states = host->options.states;
+            room->state_current = false;
+            states->mark(states->context, room->service->name, room->id);
+        }
+        return room->call;
+    }
+    host_log(host, 3, room->service->name, room->id, "no memory for a call");
     return NULL;
 }
 
@@ -501,6 +458,7 @@ static bool room_dispatch_front(struct room *room) {
         [RAMP_CALL_JOIN] = EXPORT_on_join,       [RAMP_CALL_MESSAGE] = EXPORT_on_message,
         [RAMP_CALL_LEAVE] = EXPORT_on_leave,     [RAMP_CALL_TIMER] = EXPORT_on_timer,
         [RAMP_CALL_REQUEST] = EXPORT_on_request, [RAMP_CALL_BACKPRESSURE] = EXPORT_on_backpressure,
+        [RAMP_CALL_ALARM] = EXPORT_on_alarm,
     };
     ramp_host *host = room->service->host;
     struct inbox_entry *entry = inbox_front(&room->inbox);
@@ -566,11 +524,12 @@ static bool room_begin_error(struct room *room) {
     return true;
 }
 
-enum next { NEXT_CALL, NEXT_NOTHING, NEXT_GONE };
+enum next { NEXT_CALL, NEXT_AGAIN, NEXT_NOTHING, NEXT_GONE };
 
 static enum next room_nothing_left(struct room *room) {
     ramp_host *host = room->service->host;
 
+    if (!gate_is_open(&room->gate)) return NEXT_NOTHING; /* it is woken when it is */
     if (!room->is_open && room->member_count == 0) {
         room_free(room);
         return NEXT_GONE;
@@ -583,47 +542,134 @@ static enum next room_nothing_left(struct room *room) {
     return NEXT_NOTHING;
 }
 
-/* What the room does next: the one place that knows the order of things. */
-static enum next room_next(struct room *room) {
-    for (;;) {
-        if (room->next) room_restart(room);
-        if (room->inbox.count > 0 && room_drop_dead_front(room)) continue;
-        if (!room->is_open) {
-            room->ending = false;
-            if (room->member_count > 0) table_keep(room->service->host, room->module);
-            if (room->inbox.count == 0) return room_nothing_left(room);
-            if (!room->module) {
-                service_want(room->service, room);
-                if (!room->module) return NEXT_NOTHING; /* parked */
-            }
-            table_keep(room->service->host, room->module);
-            if (room->next) continue; /* an update took the place that was free for a moment */
-            list_remove(&room->in_run);
-            if (room_begin_open(room)) return NEXT_CALL;
-            continue;
-        }
-        if (room->failure && room_begin_error(room)) return NEXT_CALL;
-        if (room->inbox.count > 0) {
-            if (room_dispatch_front(room)) return NEXT_CALL;
-            continue;
-        }
-        if (room->ending && room->member_count == 0 && room->timers.count == 0) {
-            if (room_has(room, EXPORT_on_close) && room_new_call(room, RAMP_CALL_CLOSE)) {
-                call_set_handler(room->call, EXPORT_on_close, false);
-                return NEXT_CALL;
-            }
-            room_close_instance(room);
-            continue;
-        }
-        if (room->ending) table_keep(room->service->host, room->module);
+/* It has lost its instance, and is to make way. */
+static void room_make_way(struct room *room) {
+    if (gate_is_open(&room->gate) && room_can_save(room)) room_set_module(room, NULL);
+    else table_keep(room->service->host, room->module);
+}
+
+/* A room without an instance has something to do, or is changing over to another version. */
+static enum next room_next_open(struct room *room) {
+    bool is_idle = room->inbox.count == 0 && !room->aside.instance;
+
+    if (room->ending && is_idle && room->member_count > 0) room_make_way(room);
+    room->ending = false;
+    if (is_idle) return room_nothing_left(room);
+    if (gate_is_lost(&room->gate)) return NEXT_NOTHING;
+    if (!room->module) {
+        service_want(room->service, room);
+        if (!room->module) return NEXT_NOTHING; /* parked */
+    }
+    table_keep(room->service->host, room->module);
+    if (room->next) return NEXT_AGAIN; /* an update took the place that was free for a moment */
+    list_remove(&room->in_run);
+    switch (room_begin_open(room)) {
+    case BEGUN_CALL: return NEXT_CALL;
+    case BEGUN_WAITS: return NEXT_NOTHING;
+    default: return NEXT_AGAIN;
+    }
+}
+
+static enum next room_next_switch(struct room *room) {
+    if (!gate_is_open(&room->gate)) return NEXT_NOTHING;
+    switch (room_begin_switch(room)) {
+    case BEGUN_CALL: return NEXT_CALL;
+    case BEGUN_WAITS: return NEXT_NOTHING;
+    default: return NEXT_AGAIN;
+    }
+}
+
+/* The room is quiet and ends; one with connections makes way, and opens again when something happens. */
+static enum next room_next_end(struct room *room) {
+    ramp_host *host = room->service->host;
+    const ramp_states *states = host->options.states;
+
+    if (!gate_is_open(&room->gate)) return NEXT_NOTHING;
+    if (room_must_save(room)) {
+        if (room_begin_save(room)) return NEXT_CALL;
+        room_save_failed(room);
+    }
+    if (room->save_failed) {
+        if (room->ending) table_keep(host, room->module);
         room->ending = false;
         return room_nothing_left(room);
+    }
+    if (room->member_count > 0) {
+        room->ending = false;
+        room->open_reason = OPEN_MOVED;
+        room_close_instance(room);
+        room_set_module(room, NULL);
+        return NEXT_NOTHING;
+    }
+    if (room->has_state) states->end(states->context, room->service->name, room->id);
+    if (room_has(room, EXPORT_on_close) && room_new_call(room, RAMP_CALL_CLOSE)) {
+        call_set_handler(room->call, EXPORT_on_close, false);
+        return NEXT_CALL;
+    }
+    room_close_instance(room);
+    return NEXT_AGAIN;
+}
+
+/* The server stops: nothing but saving. */
+static enum next room_next_stop(struct room *room) {
+    if (gate_is_open(&room->gate) && room_must_save(room)) {
+        if (room_begin_save(room)) return NEXT_CALL;
+        room_save_failed(room);
+    }
+    return NEXT_NOTHING;
+}
+
+/* The alarm at the front may need what is stored before anything else is done. */
+static enum next room_next_alarm(struct room *room) {
+    struct gate *gate = &room->gate;
+
+    if (gate->has_head || gate_alarm(gate) != 0)
+        return room_alarm_is_due(room) ? NEXT_CALL : NEXT_AGAIN;
+    if (gate_is_lost(gate) || gate_want_head(room)) return NEXT_NOTHING;
+    room_head_unknown(room, "no memory");
+    return NEXT_AGAIN;
+}
+
+/* What the room does next: the one place that knows the order of things. */
+static enum next room_next(struct room *room) {
+    const ramp_host *host = room->service->host;
+    enum next next;
+
+    for (;; next = NEXT_AGAIN) {
+        if (host->stop_stage >= RAMP_STOP_ROOMS && !room->aside.instance) return room_next_stop(room);
+        if (gate_is_full(&room->gate)) return NEXT_NOTHING;
+        if (room->aside.instance && !room->is_open) {
+            next = room_next_open(room);
+        } else if (room->next) {
+            next = room_next_switch(room);
+        } else if (room->inbox.count > 0 && room_drop_dead_front(room)) {
+            continue;
+        } else if (room->inbox.count > 0 && inbox_front(&room->inbox)->kind == RAMP_CALL_ALARM &&
+                   (next = room_next_alarm(room)) != NEXT_CALL) {
+            if (next == NEXT_NOTHING) return next;
+            continue;
+        } else if (!room->is_open) {
+            next = room_next_open(room);
+        } else if (room->failure && room_begin_error(room)) {
+            return NEXT_CALL;
+        } else if (room->inbox.count > 0) {
+            if (room_dispatch_front(room)) return NEXT_CALL;
+            continue;
+        } else if (room->ending && room->timers.count == 0 &&
+                   (room->member_count == 0 || room_can_save(room))) {
+            next = room_next_end(room);
+        } else {
+            if (room->ending) table_keep(room->service->host, room->module);
+            room->ending = false;
+            return room_nothing_left(room);
+        }
+        if (next != NEXT_AGAIN) return next;
     }
 }
 
 /* ---- after a call -------------------------------------------------------------------------- */
 
-static void room_note_failure(struct room *room, const struct call *call) {
+void room_note_failure(struct room *room, const struct call *call) {
     size_t size = strlen(call->message);
     struct failure_note *note;
 
@@ -676,48 +722,153 @@ static void room_finish_entry(struct room *room, const struct call *call) {
     }
 }
 
-static void room_finish_call(struct room *room) {
-    ramp_host *host = room->service->host;
-    struct call *call = room->call;
+/* After the outcome: what the call means for the room's instance. */
+static void room_conclude(struct room *room, const struct call *call) {
     bool failed = call->state == RAMP_CALL_FAILED;
     bool resumable = call->status == RAMP_PANICKED && (room->guest_flags & 1) != 0;
 
-    room->calls++;
-    room->calls_failed += failed;
-    room_judge_module(room->module, call, host->options.promote_calls);
-    call_report(call);
-    if (call->kind == RAMP_CALL_ERROR) {
+    switch (call->kind) {
+    case RAMP_CALL_OPEN: room_opened(room, call); return;
+    case RAMP_CALL_CLOSE: room_close_instance(room); return; /* however it ended */
+    case RAMP_CALL_ERROR:
         mem_free(room->failure);
         room->failure = NULL;
+        break;
+    case RAMP_CALL_SAVE:
+        room->is_saved = !failed;
+        if (failed) room_save_failed(room);
+        break;
+    default: break;
     }
-    if (call->kind == RAMP_CALL_OPEN) {
-        room->is_open = !failed;
-        if (failed) {
-            char message[sizeof(call->message) + 40];
-            snprintf(message, sizeof(message), "the room could not be opened: %s", call->message);
-            room->call = NULL;
-            room_open_failed(room, call->status == RAMP_UNAVAILABLE ? call->status : RAMP_NOT_OPEN,
-                             message, call->where);
-        }
-        room->open_reason = OPEN_FRESH;
-    } else if (call->kind == RAMP_CALL_CLOSE) {
-        room_close_instance(room); /* however it ended, the next life begins anew */
-    } else if (failed) {
-        room_note_failure(room, call);
-        if (!resumable) {
-            room_close_instance(room);
-            room->open_reason = OPEN_TRAP;
-        }
-    }
-    if (call->has_entry) room_finish_entry(room, call);
+    if (!failed) return;
+    room_note_failure(room, call);
+    if (resumable) return;
+    room_close_instance(room);
+    room->open_reason = OPEN_TRAP;
+}
+
+static void room_finish_call(struct room *room) {
+    ramp_host *host = room->service->host;
+    struct call *call = room->call;
+    bool failed = call->state == RAMP_CALL_FAILED, adopts, holds;
+
+    adopts = call->kind == RAMP_CALL_OPEN && !failed && room->aside.instance;
+    call->number = ++room->calls;
+    room->calls_failed += failed;
+    room_judge_module(room->module, call, host->options.promote_calls);
+    if (call->kind == RAMP_CALL_ALARM) room_finish_alarm(room, call);
+    if (adopts) room_adopt(room);
+    call_settle(call);
+    holds = gate_holds(room, call);
+    if (holds) call_hold(call);
+    else gate_let_through(call);
     room->call = NULL;
+    room_conclude(room, call);
+    if (call->has_entry) room_finish_entry(room, call);
+    if (call->kind == RAMP_CALL_REQUEST) call->connection = NULL; /* gone with its entry */
+    if (holds) gate_enter(room, call);
+    else call_free(call);
+    if (room->clear_alarm) {
+        call = room->clear_alarm;
+        room->clear_alarm = NULL;
+        gate_enter(room, call);
+    }
+    if (adopts) service_room_switched(room->service, room, SWITCH_MOVED);
+}
+
+/* ---- waits --------------------------------------------------------------------------------- */
+
+static void wait_due(ramp_host *host, struct deadline *deadline) {
+    struct room *room = list_item(deadline, struct room, wait_deadline);
+
+    (void)host;
+    pendings_expire(room->call);
+    room_wake(room);
+}
+
+static void room_begin_wait(struct room *room) {
+    ramp_host *host = room->service->host;
+
+    room->waiting = true;
+    room->wait_deadline.due = wait_due;
+    deadline_set(host, &room->wait_deadline, host->now_ns + room->call->wait_left_ns);
+}
+
+void room_wake(struct room *room) {
+    ramp_host *host = room->service->host;
+    struct call *call = room->call;
+    uint64_t waited_ns;
+
+    if (!room->waiting) return;
+    waited_ns = host->now_ns - call->wait_since_ns;
+    call->wait_left_ns -= waited_ns < call->wait_left_ns ? waited_ns : call->wait_left_ns;
+    call->time_ms = host_wall_ms(host);
+    deadline_clear(host, &room->wait_deadline);
+    room->waiting = false;
+    room_make_ready(room);
+}
+
+/* ---- what the gate says ---------------------------------------------------------------------- */
+
+void room_gate_opened(struct room *room) {
+    room_make_ready(room);
+}
+
+/* The running call, if there is one, ends without its events: what it has read may never have been. */
+static void room_drop_call(struct room *room, const char *message) {
+    struct call *call = room->call;
+
+    if (!call) return;
+    deadline_clear(room->service->host, &room->wait_deadline);
+    room->waiting = false;
+    call_fail(call, RAMP_UNAVAILABLE, message);
+    if (call->kind == RAMP_CALL_ALARM) room_finish_alarm(room, call);
+    call_settle(call);
+    gate_let_through(call);
+    room->call = NULL;
+    room->calls++;
+    room->calls_failed++;
+    if (call->has_entry) room_finish_entry(room, call);
     call_free(call);
 }
+
+void room_commit_lost(struct room *room, const char *message) {
+    ramp_host *host = room->service->host;
+
+    host_log(host, 3, room->service->name, room->id, "a commit was lost: %s",
+             message);
+    if (room->aside.instance) room_restore(room, message);
+    room_close_instance(room);
+    room_drop_call(room, message);
+    room->open_reason = OPEN_COMMIT;
+    mem_free(room->failure);
+    room->failure = NULL;
+    room_part_members(room, 1011, "what the room wrote could not be stored");
+    if (gate_is_lost(&room->gate)) room_refuse_queued(room, RAMP_UNAVAILABLE, message);
+    else if (host->stop_stage < RAMP_STOP_COMMITS && !gate_want_head(room)) room_head_unknown(room, "no memory");
+    room_make_ready(room);
+}
+
+void room_stop(struct room *room) {
+    if (room->waiting) {
+        pendings_expire(room->call);
+        room_wake(room);
+    }
+    room_make_ready(room);
+}
+
+bool room_has_stopped(const struct room *room) {
+    if (room->call || !gate_is_open(&room->gate) || room->aside.instance) return false;
+    return room->service->host->stop_stage < RAMP_STOP_ROOMS || !room_must_save(room);
+}
+
+/* ---- running ------------------------------------------------------------------------------- */
 
 bool room_run(struct room *room, uint64_t slice_end_ns) {
     ramp_host *host = room->service->host;
 
     list_remove(&room->in_run);
+    if (host->stop_stage >= RAMP_STOP_COMMITS) gate_give_up(room);
     do {
         if (!room->call) {
             enum next next = room_next(room);
@@ -729,7 +880,7 @@ bool room_run(struct room *room, uint64_t slice_end_ns) {
         }
         switch (call_advance(room->call)) {
         case RAMP_CALL_RUNNING: room_make_ready(room); return true;
-        case RAMP_CALL_WAITING: room->waiting = true; return false;
+        case RAMP_CALL_WAITING: room_begin_wait(room); return false;
         default: room_finish_call(room); break;
         }
     } while (host->now_ns < slice_end_ns);

@@ -9,7 +9,9 @@
 #define CORE_ROOM_H
 
 #include "core/connection.h"
+#include "core/gate.h"
 #include "core/inbox.h"
+#include "core/members.h"
 #include "core/service.h"
 #include "core/timers.h"
 #include "engine/engine.h"
@@ -34,6 +36,14 @@ struct failure_note {
     char message[];
 };
 
+/* The instance of the version before, until the new one has opened. */
+struct aside {
+    struct module *module; /* pinned */
+    struct engine_instance *instance;
+    struct engine_memory memory;
+    uint32_t guest_inbox, guest_inbox_cap, guest_flags;
+};
+
 struct room {
     struct service *service;
     struct module *module; /* of the instance, or the one it will have; NULL: none yet */
@@ -42,7 +52,11 @@ struct room {
     struct engine_memory memory;                        /* as last seen */
     uint32_t guest_inbox, guest_inbox_cap, guest_flags; /* the descriptor of ramp_abi_v1 */
     uint32_t sequence;                                  /* of calls */
-    struct call *call;                                  /* running or suspended */
+    struct aside aside;
+    struct call *call; /* running or suspended */
+    struct call *clear_alarm; /* enters the gate behind the running call */
+    struct gate gate;
+    struct deadline wait_deadline; /* of the call that is suspended in wait() */
     struct inbox inbox;
     uint32_t request_count; /* queued requests, opens and joins */
     struct slot *slots;
@@ -53,15 +67,25 @@ struct room {
     struct map connections; /* id -> connection, from join until its leave is queued */
     struct timers timers;
     struct failure_note *failure;
-    struct list in_run;    /* service->ready or ->parked */
-    struct list in_module; /* module->rooms */
-    struct list in_idle;   /* host->idle */
+    struct request state_request;
+    struct deadline life_deadline; /* the state's loading; a state that could not be saved; a retry */
+    struct answer *saved;          /* the state, while the room opens; NULL: there is none */
+    struct list in_run;            /* service->ready or ->parked */
+    struct list in_module;         /* module->rooms */
+    struct list in_idle;           /* host->idle */
+    struct list in_switch;         /* host->switching: it waits for the place of a second instance */
     uint64_t idle_since_ns;
     uint8_t open_reason;
-    bool is_open; /* on_open has succeeded */
-    bool pins;    /* counted in module->pin_count */
-    bool ending;  /* close when there is nothing else to do */
-    bool waiting; /* its call is parked in wait() */
+    bool is_open;       /* on_open has succeeded */
+    bool pins, holds;   /* counted in module->pin_count, ->held_count */
+    bool ending;        /* close when there is nothing else to do; with members: make way */
+    bool waiting;       /* its call is parked in wait() */
+    bool alarm_queued;  /* an entry of the inbox is about the alarm */
+    bool state_loaded;  /* `saved` is what the store has */
+    bool has_state;     /* a state is stored */
+    bool state_current; /* no call has run since it was saved */
+    bool is_saved;      /* on_save has returned, and no call has run since */
+    bool save_failed;   /* ... has failed, a short while ago */
     uint64_t calls, calls_failed, cpu_ns;
     uint8_t id_size;
     char id[];
@@ -91,16 +115,32 @@ void room_end_if_unused(struct room *room);
 /* Without calling the module, without telling anybody. */
 void room_free(struct room *room);
 
-/* For call.c. */
-void room_close_instance(struct room *room);
-void room_set_module(struct room *room, struct module *module);
-/* The room changes over to another version of its service between two calls; NULL: it does not. */
-void room_set_next(struct room *room, struct module *module);
-void room_close_members(struct room *room, uint16_t code, const char *reason);
+/* A room in use keeps its module in the table. */
+void room_update_pin(struct room *room);
+void room_unpin(struct room *room); /* it leaves its module */
+/* What the running call waits for has come. */
+void room_wake(struct room *room);
+/* The alarm of a room is due, as far as is known. false: try again later. */
+bool room_ring(ramp_host *host, const char *service, const char *room);
+/* on_error is to be told of it. */
+void room_note_failure(struct room *room, const struct call *call);
 
-/* The connection of a handle, if it may be sent to; NULL: GONE or invalid. */
-ramp_connection *room_member(const struct room *room, uint32_t handle);
-/* Where a handle's slot is, or would be, in the members. */
-uint32_t room_member_index(const struct room *room, uint32_t handle);
+/* For life.c: the call that opened the room fails, and members are closed. */
+void room_open_failed(struct room *room, ramp_status status, const char *message,
+                      const char *where);
+
+/* For gate.c. */
+void room_gate_opened(struct room *room);
+void room_commit_lost(struct room *room, const char *message);
+void room_head_known(struct room *room);
+void room_head_unknown(struct room *room, const char *why);
+/* In life.c: the state that the room's call of this number has saved is stored. */
+void room_state_saved(struct room *room, uint64_t call_number);
+void room_save_failed(struct room *room);
+
+/* For host.c: the host has come to the next stage of its end. */
+void room_stop(struct room *room);
+/* Nothing is to be done before it may stop. */
+bool room_has_stopped(const struct room *room);
 
 #endif

@@ -10,6 +10,7 @@
 #include "base/limits.h"
 #include "base/mem.h"
 #include "core/names.h"
+#include "core/life.h"
 #include "core/room.h"
 
 /* A store's answer, copied, until ramp_host_step() or a free slot of the table. */
@@ -70,6 +71,7 @@ void service_free(struct service *service) {
     for (struct map_entry *entry; (entry = map_next(&service->rooms, &index)); index = 0)
         room_free(entry->value);
     if (service->state == SERVICE_LOADING) service_cancel(service);
+    deadline_clear(host, &service->switch_deadline);
     map_remove(&host->services, service->name, strlen(service->name));
     map_done(&service->rooms);
     list_remove(&service->in_module);
@@ -140,9 +142,13 @@ static void service_report_update(struct service *service, const ramp_error *err
                             .room = "",
                             .status = error ? error->status : RAMP_OK,
                             .message = error ? error->message : "",
-                            .where = ""};
+                            .where = "",
+                            .rooms_moved = service->rooms_moved,
+                            .rooms_kept = service->rooms_kept,
+                            .connections_kept = service->connections_kept};
 
     if (!service->update_wanted) return;
+    deadline_clear(host, &service->switch_deadline);
     service->update_wanted = false;
     service->update_tag = NULL;
     host->options.on_done(host->options.context, &outcome);
@@ -172,15 +178,41 @@ static void service_fail(struct service *service, const ramp_error *error) {
     service_release(service);
 }
 
-/* Rooms of the previous version restart between two calls. */
+static void switch_due(ramp_host *host, struct deadline *deadline) {
+    struct service *service = list_item(deadline, struct service, switch_deadline);
+
+    (void)host;
+    service_report_update(service, NULL);
+    service_release(service);
+}
+
+/* Rooms of the previous version change over between two calls. The update is reported when all have. */
 static void service_switch_rooms(struct service *service) {
+    ramp_host *host = service->host;
     size_t index = 0;
 
+    service->rooms_moved = service->rooms_kept = service->connections_kept = 0;
+    service->switching = 0;
     for (struct map_entry *entry; (entry = map_next(&service->rooms, &index));) {
         struct room *room = entry->value;
         if (!room->module) continue;
         room_set_next(room, room->module == service->module ? NULL : service->module);
+        service->switching += room->next != NULL;
     }
+    if (service->switching == 0) {
+        service_report_update(service, NULL);
+        return;
+    }
+    service->switch_deadline.due = switch_due;
+    deadline_set(host, &service->switch_deadline,
+                 host->now_ns + LIMIT_SWITCH_MS * UINT64_C(1000000));
+}
+
+void service_room_switched(struct service *service, const struct room *room, enum switched how) {
+    service->rooms_moved += how == SWITCH_MOVED;
+    service->rooms_kept += how == SWITCH_KEPT;
+    if (how == SWITCH_MOVED) service->connections_kept += room->member_count;
+    if (service->switching > 0 && --service->switching == 0) service_report_update(service, NULL);
 }
 
 static bool service_take_env(struct service *service, ramp_bytes env) {
@@ -222,10 +254,9 @@ static void service_place(struct service *service, struct load_copy *copy) {
     module->pin_count++; /* others may be waiting for a place */
     if (old && old != module) table_release(host, old);
     service_switch_rooms(service);
-    service_report_update(service, NULL);
     for (struct list *node; (node = list_pop_front(&service->parked));)
         room_attach(list_item(node, struct room, in_run), module);
-    module->pin_count--;
+    table_unpin(&host->table, module);
     table_keep(host, module);
 }
 
@@ -266,6 +297,7 @@ void service_drop_answers(ramp_host *host) {
 void service_retry_queued(ramp_host *host) {
     struct list waiting;
 
+    host->table.retry = false;
     list_init(&waiting);
     for (struct list *node; (node = list_pop_front(&host->table.waiting));)
         list_push_back(&waiting, node);

@@ -8,6 +8,7 @@
 #ifndef CORE_SERVICE_H
 #define CORE_SERVICE_H
 
+#include "core/deadline.h"
 #include "core/host.h"
 
 struct room;
@@ -39,6 +40,9 @@ struct service {
     ramp_bytes env;           /* owned */
     bool update_wanted;       /* load again although there is a module */
     void *update_tag;
+    uint32_t switching; /* rooms that have not changed over yet */
+    uint32_t rooms_moved, rooms_kept, connections_kept;
+    struct deadline switch_deadline; /* the update is reported then at the latest */
     uint32_t held; /* in use by a loop: not freed */
     uint64_t cpu_ns;
     uint64_t log_second; /* rate limit of log lines */
@@ -55,6 +59,9 @@ void service_settle_answers(ramp_host *host);
 void service_drop_answers(ramp_host *host);
 void service_retry_queued(ramp_host *host);
 void service_expire(ramp_host *host);
+enum switched { SWITCH_MOVED, SWITCH_KEPT, SWITCH_ENDED };
+/* A room of which room_set_next() was called changes over no more: it has, or stays, or has ended. */
+void service_room_switched(struct service *service, const struct room *room, enum switched how);
 /* Something of the service has gone: frees it if nothing is left. */
 void service_release(struct service *service);
 void service_free(struct service *service);

@@ -147,6 +147,13 @@ static uint32_t table_waiting_count(const struct table *table) {
     return count;
 }
 
+/* An entry is about to go, or in use by calls that end soon. */
+static bool table_has_busy(const struct table *table) {
+    for (uint32_t i = 0; i < table_slots(table); i++)
+        if (table->entries[i] && table->entries[i]->held_count == 0) return true;
+    return false;
+}
+
 /* ---- entries ------------------------------------------------------------------------------- */
 
 static void module_id_text(struct module *module) {
@@ -209,6 +216,7 @@ ramp_status table_place(ramp_host *host, const ramp_load_answer *answer, bool is
     if (table_evicting_count(table) > table_waiting_count(table)) return RAMP_BUSY;
     if (is_switch && table->count < table_slots(table))
         return table_load(host, answer, ret_module, reterr);
+    if (table_has_busy(table)) return RAMP_BUSY;
     return error_set(
         reterr, RAMP_UNAVAILABLE,
         "all %u slots of the module table hold services with open connections; try again",

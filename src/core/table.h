@@ -30,7 +30,8 @@ struct module {
     struct list services;     /* service.in_module */
     struct list rooms;        /* room.in_module */
     uint32_t room_count;
-    uint32_t pin_count;     /* of these, rooms that must not be ended */
+    uint32_t pin_count;     /* of these, rooms that must not be ended now */
+    uint32_t held_count;    /* of these, rooms that will not let go soon by themselves */
     uint32_t clean_calls;   /* calls without a used-up slice, until it is promoted */
     bool promoted, demoted; /* may take the unchecked path; never may again */
     bool evicting;          /* its rooms are being ended */
@@ -42,6 +43,7 @@ struct table {
     size_t size, size_max; /* bytes of artefacts */
     uint64_t request_number;
     struct list waiting; /* services that wait for a slot, first come first served */
+    bool retry;          /* an entry that could not go can go now: those may try again */
 };
 
 RAMP_CHECK bool table_init(struct table *table, uint32_t max, size_t size_max);
@@ -50,8 +52,8 @@ void table_stop(struct table *table);
 void table_done(ramp_host *host); /* after all rooms and services */
 struct module *table_find(const struct table *table, const ramp_module_id *id);
 /* Makes an entry of what the store answered; `is_switch`: for a service that has one already.
- * RAMP_BUSY: an eviction is under way, try again when a slot is free. RAMP_UNAVAILABLE: every entry is
- * in use. Else as loading went. */
+ * RAMP_BUSY: an eviction is under way, or an entry is in use for a moment only: try again when a slot is
+ * free, or `retry` is set. RAMP_UNAVAILABLE: every entry is in use for longer. Else as loading went. */
 RAMP_CHECK ramp_status table_place(ramp_host *host, const ramp_load_answer *answer, bool is_switch,
                                    struct module **ret_module, ramp_error *reterr);
 void table_touch(ramp_host *host, struct module *module);
@@ -59,6 +61,10 @@ void table_touch(ramp_host *host, struct module *module);
 void table_release(ramp_host *host, struct module *module);
 /* The entry is in use again: if it is being evicted, another has to go. */
 void table_keep(ramp_host *host, struct module *module);
+/* One pin less: what waits for a place may try again, if it was the last. */
+static inline void table_unpin(struct table *table, struct module *module) {
+    if (--module->pin_count == 0) table->retry = true;
+}
 uint32_t table_pinned_count(const struct table *table);
 
 #endif

@@ -38,6 +38,9 @@
   (import "ramp_v1" "db_get" (func $db_get (param i32 i32 i32 i32) (result i32)))
   (import "ramp_v1" "db_list" (func $db_list (param i32 i32 i32 i32 i32 i32 i32) (result i32)))
   (import "ramp_v1" "http_fetch" (func $http_fetch (param i32 i32 i32) (result i32)))
+  ;; A module that imports `wait` takes another path: "interp+wait" of rig.h is this one with the second of
+  ;; these two replaced, which has the same type.
+  (import "ramp_v1" "db_del" (func $wait (param i32 i32) (result i32)))
 
   (memory (export "memory") 2)
   (data (i32.const 32) "setup")
@@ -95,6 +98,8 @@
   (func $op_db_list (call $keep (call $db_list (call $i (i32.const 0)) (call $i (i32.const 1)) (call $i (i32.const 2)) (call $i (i32.const 3)) (call $i (i32.const 4)) (call $i (i32.const 5)) (call $i (i32.const 6)))))
   (func $op_http_fetch (call $keep (call $http_fetch (call $i (i32.const 0)) (call $i (i32.const 1)) (call $i (i32.const 2)))))
 
+  (func $op_wait (call $keep (call $wait (call $i (i32.const 0)) (call $i (i32.const 1)))))
+
   (func $op_trap unreachable)
   (func $op_loop (loop $for_ever (br $for_ever)))
   (func $op_spin (local $n i64) ;; rounds
@@ -149,7 +154,7 @@
     $op_room_broadcast $op_conn_send $op_conn_close $op_kv_set $op_kv_del $op_kv_sync $op_db_set $op_db_del
     $op_timer_set $op_timer_clear $op_alarm_set $op_http_respond $op_state_save $op_room_info $op_room_conns
     $op_conn_info $op_env_get $op_event_read $op_result_read $op_time_ms $op_random $op_log $op_panic
-    $op_kv_get $op_db_get $op_db_list $op_http_fetch)
+    $op_kv_get $op_db_get $op_db_list $op_http_fetch $op_wait)
   (elem (i32.const 32)
     $op_trap $op_loop $op_spin $op_grow $op_fill $op_poke $op_repeat $op_install $op_hash $op_load32
     $op_load64 $op_store64 $op_add64 $op_size $op_recurse $op_payload $op_tell $op_head)

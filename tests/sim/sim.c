@@ -79,7 +79,7 @@ struct sim_room {
     struct client *slots[SLOTS_MAX];
     uint16_t generations[SLOTS_MAX];
     struct sim_timer timers[TIMERS];
-    bool is_open, was_trapped, version_changed;
+    bool is_open, was_trapped;
     bool failed_open; /* on_close may follow */
     uint32_t version; /* of the instance */
     int64_t counter;  /* in the instance's memory */
@@ -99,6 +99,7 @@ static struct {
     size_t to_leave_count;
     bool is_broken[SERVICES];  /* on_open traps in the newest version */
     bool was_broken[SERVICES]; /* or in one before, that may still be in use */
+    uint64_t updated_ns[SERVICES];
     uint32_t updates;
     uint64_t outcomes;
 } sim;
@@ -291,26 +292,30 @@ static void note_version(void *context, const ramp_room_info *info) {
         memcpy(&room->version, info->module.bytes, sizeof(room->version));
 }
 
+/* A room that is open changes over to another version: if that does not open, it stays as it is. */
 static void check_open(struct sim_room *room, const ramp_outcome *outcome) {
-    uint32_t head[4];
-    CHECK(!room->is_open || room->version_changed);
-    instance_ends(room);
+    bool switches = room->is_open;
+    uint32_t head[4], version = room->version;
+
     if (outcome->state == RAMP_CALL_FAILED) {
         CHECK(outcome->status == RAMP_TRAPPED && sim.was_broken[room->service]);
+        if (switches) return;
+        instance_ends(room);
         room->failed_open = true;
         return;
     }
+    instance_ends(room);
     CHECK(outcome->event_count == 1 && outcome->events[0].payload.size == 16);
     check_recipients(room, outcome->events, NULL, NULL);
     memcpy(head, outcome->events[0].payload.data, 16);
     CHECK(head[0] == RAMP_CALL_OPEN);
-    /* Without members it may have ended between, and begun anew. */
-    CHECK((head[1] == 1 && room->version_changed) || (head[1] == 3 && room->was_trapped) ||
-          (head[1] == 0 &&
-           ((!room->version_changed && !room->was_trapped) || member_count(room) == 0)));
     ramp_host_rooms(sim.rig.host, note_version, room);
+    /* Without members it may have ended between, and begun anew. */
+    CHECK((head[1] == 1 && switches && room->version != version) ||
+          (head[1] == 3 && !switches && room->was_trapped) ||
+          (head[1] == 0 && !switches && (!room->was_trapped || member_count(room) == 0)));
     room->is_open = true;
-    room->was_trapped = room->version_changed = room->failed_open = false;
+    room->was_trapped = room->failed_open = false;
     room->counter = 0;
 }
 
@@ -324,9 +329,9 @@ static struct entry *next_entry(struct sim_room *room, const ramp_outcome *outco
     return entry;
 }
 
-/* Without an instance and without members; also if it gave up its instance for a new version's. */
+/* Without an instance and without members. */
 static bool is_gone(const struct sim_room *room) {
-    return (!room->is_open || room->version_changed) && member_count(room) == 0;
+    return !room->is_open && member_count(room) == 0;
 }
 
 /* It never reached the module: was that right? */
@@ -366,6 +371,20 @@ static void check_leave(struct sim_room *room, const struct entry *entry,
         CHECK(!client->handle || room->failed_open || !room->is_open);
     }
     goes_out(client);
+}
+
+/* Live rooms have the new version now, or it does not open; or they have had no time. */
+static void check_deploy(const ramp_outcome *outcome) {
+    unsigned service = (unsigned)(outcome->service[1] - '0');
+    uint32_t kept = 0;
+
+    for (size_t i = 0; i < ROOMS; i++) {
+        const struct sim_room *room = &sim.rooms[service][i];
+        kept += room->is_open && room->version != sim.rig.services[service].given;
+    }
+    if (sim.rig.now_ns < sim.updated_ns[service] + LIMIT_SWITCH_MS * RIG_MS)
+        CHECK(kept == 0 || (sim.was_broken[service] && kept <= outcome->rooms_kept));
+    CHECK(outcome->rooms_kept <= ROOMS && outcome->rooms_moved <= ROOMS);
 }
 
 static void on_done(struct rig *rig, const ramp_outcome *outcome) {
@@ -437,12 +456,7 @@ static void on_done(struct rig *rig, const ramp_outcome *outcome) {
                   outcome->status == RAMP_UNAVAILABLE);
             return;
         }
-        for (size_t i = 0; i < ROOMS; i++) {
-            unsigned service = (unsigned)(outcome->service[1] - '0');
-            room = &sim.rooms[service][i];
-            room->version_changed |= (room->is_open || room->was_trapped) &&
-                                     room->version != sim.rig.services[service].given;
-        }
+        check_deploy(outcome);
         return;
     default: FAIL("a %s", ramp_call_name(outcome->call));
     }
@@ -644,6 +658,7 @@ static void update(unsigned number) {
     status = ramp_service_update(sim.rig.host, service->name, NULL, NULL);
     tell("update %s%s", service->name, sim.is_broken[number] ? ", broken" : "");
     CHECK(status == RAMP_OK || status == RAMP_BUSY);
+    if (!status) sim.updated_ns[number] = sim.rig.now_ns;
 }
 
 static void change_store(void) {
@@ -682,9 +697,8 @@ static void check_rest(void) {
         for (unsigned k = 0; k < ROOMS; k++) {
             struct sim_room *room = &sim.rooms[i][k];
             if (!is_loading()) CHECK(room->head == room->tail);
-            if (room->version_changed && room->head == room->tail) instance_ends(room);
             if (!room->is_open && member_count(room) == 0 && room->head == room->tail)
-                room->was_trapped = room->version_changed = false; /* it is not kept */
+                room->was_trapped = false; /* it is not kept */
             for (size_t t = 0; t < TIMERS; t++) {
                 struct sim_timer *timer = &room->timers[t];
                 if (!timer->is_set || timer->due_ns > sim.rig.now_ns) continue;

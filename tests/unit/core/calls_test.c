@@ -196,7 +196,7 @@ static void on_error_runs_once_and_is_told_what_failed(void **state) {
     rig_forget(&rig);
     rig_do(ann, &empty);
     rig_do(ann, &fail);
-    rig_expect(&rig, "open\nmessage ann\nmessage ann FAILED TRAPPED\n");
+    rig_expect(&rig, "message ann\nmessage ann FAILED TRAPPED\n");
     ramp_leave(ann, 1000, NULL);
     rig_expect(&rig,
                "open\nerror; broadcast ann "
@@ -266,19 +266,19 @@ static void on_open_is_told_why(void **state) {
     rig_expect(&rig, "message ann FAILED TRAPPED\nopen; broadcast ann "
                      "0x00000000030000000000000000000000\nerror\nmessage ann\n");
     update();
-    rig_do(ann, &empty);
-    rig_expect(&rig,
-               "deploy\nopen; broadcast ann 0x00000000010000000000000000000000\nmessage ann\n");
+    rig_expect(&rig, "open; broadcast ann 0x00000000010000000000000000000000\n"
+                     "deploy; moved 1, kept 0, connections 1\n");
     rig_do(ann, &empty);
     rig_expect(&rig, "message ann\n");
-    /* Both at once: the version is what is new. */
+    /* Both at once: there is no instance of the old version to change over from. */
     rig_do(ann, &trap);
     rig_run(&rig);
     rig_forget(&rig);
     update();
+    rig_expect(&rig, "deploy; moved 1, kept 0, connections 1\n");
     rig_do(ann, &empty);
-    rig_expect(&rig,
-               "deploy\nopen; broadcast ann 0x00000000010000000000000000000000\nmessage ann\n");
+    rig_expect(&rig, "open; broadcast ann 0x00000000030000000000000000000000\nerror\n"
+                     "message ann\n");
 }
 
 /* A version that comes before the room has ever run is nothing new to it. */

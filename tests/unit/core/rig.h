@@ -37,6 +37,7 @@
 #define RIG_MAYBE    __attribute__((unused)) static
 #define RIG_MS       UINT64_C(1000000)
 #define RIG_EPOCH_MS INT64_C(1700000000000) /* wall clock when the monotonic one is 0 */
+#define RIG_START_MS (RIG_EPOCH_MS + 1000)  /* wall clock when a rig is opened */
 
 enum {
     RIG_SERVICES_MAX = 512,
@@ -77,7 +78,20 @@ static void rig_patch(ramp_bytes wasm, const char *find, const char *replace) {
     memcpy(at, replace, strlen(replace));
 }
 
-/* "interp", "interp:find=replace", or "strict": interp without RESUMABLE. A path with '/' is a file. */
+/* The second import of db_del becomes one of `wait`, which is as long if its length is. */
+static void rig_patch_wait(ramp_bytes wasm) {
+    static const char find[] = "\x07ramp_v1\x06" "db_del";
+    size_t size = sizeof(find) - 1;
+    char *end = (char *)(uintptr_t)wasm.data + wasm.size,
+         *at = memmem(wasm.data, wasm.size, find, size);
+
+    if (at) at = memmem(at + size, (size_t)(end - at) - size, find, size);
+    if (!at) RIG_FAIL("interp.wat does not import db_del twice");
+    memcpy(at + 8, "\x84\x80\x00wait", 7);
+}
+
+/* "interp", "interp:find=replace", "interp+wait", or "strict": interp without RESUMABLE. A path with '/' is
+ * a file. */
 static ramp_bytes rig_wasm(const char *name) {
     const char *colon = strchr(name, ':');
     char path[512], find[32];
@@ -89,6 +103,11 @@ static ramp_bytes rig_wasm(const char *name) {
         char *at = memmem(wasm.data, wasm.size, "terp\0\0\0\0", 8); /* after the flags */
         if (!at) RIG_FAIL("interp.wat has no descriptor");
         at[-4] = 0;
+        return wasm;
+    }
+    if (strcmp(name, "interp+wait") == 0) {
+        wasm = rig_wasm("interp");
+        rig_patch_wait(wasm);
         return wasm;
     }
     snprintf(path, sizeof(path), TEST_MODULES "/%.*s.wasm",
@@ -149,6 +168,7 @@ struct rig {
     ramp_host *host;
     ramp_store store;
     uint64_t now_ns;      /* the fake clock */
+    int64_t wall_jump_ms; /* the wall clock has been set, by so much */
     uint64_t read_ns;     /* it moves so much at each reading */
     bool real_time;       /* the machine's clocks instead */
     uint64_t cpu_ns;      /* the fake CPU time of this thread */
@@ -211,7 +231,7 @@ static uint64_t rig_monotonic_ns(void *context) {
 }
 static int64_t rig_wall_ms(void *context) {
     struct rig *rig = context;
-    return RIG_EPOCH_MS + (int64_t)(rig_monotonic_ns(rig) / RIG_MS);
+    return RIG_EPOCH_MS + rig->wall_jump_ms + (int64_t)(rig_monotonic_ns(rig) / RIG_MS);
 }
 static uint64_t rig_thread_cpu_ns(void *context) {
     struct rig *rig = context;
@@ -301,6 +321,12 @@ static void rig_say_bytes(struct rig *rig, ramp_bytes bytes) {
     for (size_t i = 0; i < bytes.size; i++) rig_say(rig, "%02x", at[i]);
 }
 
+/* Unix ms, as ms after the rig's beginning. */
+static void rig_say_alarm(struct rig *rig, int64_t at_ms) {
+    if (at_ms) rig_say(rig, " +%" PRId64, at_ms - RIG_START_MS);
+    else rig_say(rig, " none");
+}
+
 static void rig_say_event(struct rig *rig, const ramp_event *event) {
     rig_say(rig, "; %s", ramp_event_name(event->type));
     switch (event->type) {
@@ -323,6 +349,18 @@ static void rig_say_event(struct rig *rig, const ramp_event *event) {
                 event->period_ms);
         break;
     case RAMP_EVENT_TIMER_CLEAR: rig_say(rig, " %d", event->timer_id); break;
+    case RAMP_EVENT_KV_SET:
+    case RAMP_EVENT_KV_DEL:
+    case RAMP_EVENT_DB_SET:
+    case RAMP_EVENT_DB_DEL:
+        if (event->scope) rig_say(rig, " service");
+        rig_say_bytes(rig, event->key);
+        if (event->type == RAMP_EVENT_KV_SET || event->type == RAMP_EVENT_DB_SET)
+            rig_say_bytes(rig, event->payload);
+        if (event->ttl_ms) rig_say(rig, " for %" PRId64, event->ttl_ms);
+        break;
+    case RAMP_EVENT_ALARM_SET: rig_say_alarm(rig, event->at_ms); break;
+    case RAMP_EVENT_STATE_SAVE: rig_say_bytes(rig, event->payload); break;
     case RAMP_EVENT_RESPOND:
         rig_say(rig, " %u", event->code);
         rig_say_bytes(rig, event->headers);
@@ -361,6 +399,9 @@ static void rig_done(void *context, const ramp_outcome *outcome) {
     if (outcome->connection) rig_say(rig, " %s", ramp_connection_id(outcome->connection));
     if (outcome->state == RAMP_CALL_FAILED)
         rig_say(rig, " FAILED %s", ramp_status_name(outcome->status));
+    if (outcome->rooms_moved || outcome->rooms_kept)
+        rig_say(rig, "; moved %u, kept %u, connections %u", outcome->rooms_moved,
+                outcome->rooms_kept, outcome->connections_kept);
     for (size_t i = 0; i < outcome->event_count; i++) rig_say_event(rig, &outcome->events[i]);
     rig_say(rig, "\n");
 }
@@ -557,6 +598,7 @@ enum rig_op {
     OP_db_list,
     OP_http_fetch,
     OP_imports_end,
+    OP_wait = OP_imports_end, /* in interp+wait only */
     OP_trap = 32,
     OP_loop,
     OP_spin,

@@ -12,13 +12,14 @@ static ramp_host_stats stats_now(void) {
     return stats;
 }
 
-/* The next instance of service s cannot be opened; all rooms get one. */
-static void break_the_service(void) {
+/* The member's room loses its instance, and the next one of service s cannot be opened. */
+static void break_the_service(ramp_connection *member) {
     struct program program = {.size = 0};
     struct rig_service *service = rig_service(&rig, "s");
     ramp_error error;
 
     DO(&program, trap, 0);
+    assert_int_equal(rig_fails(&rig, member, &program), RAMP_TRAPPED);
     service->env[0] = '\0';
     rig_setup(service, &program);
     service->version += 1000;
@@ -345,8 +346,9 @@ static void if_on_open_fails_the_call_fails_and_members_are_closed_without_leave
     rig_join(&rig, "bob");
     rig_run(&rig);
     rig_forget(&rig);
-    break_the_service();
-    rig_expect(&rig, "deploy\n"); /* nothing is opened before somebody calls */
+    break_the_service(ann);
+    /* nothing is opened before somebody calls */
+    rig_expect(&rig, "deploy; moved 1, kept 0, connections 2\n");
     rig_send(ann, "", 0);
     rig_expect(
         &rig,
@@ -366,13 +368,13 @@ static void a_leave_that_is_queued_when_members_are_closed_is_told(void **state)
     rig_join(&rig, "cat");
     rig_run(&rig);
     rig_forget(&rig);
-    break_the_service();
+    break_the_service(ann);
     rig_send(ann, "", 0);
     rig_do(bob, &program);
     ramp_leave(bob, 1000, NULL);
     assert_string_equal(ramp_connection_id(bob), "bob");
-    rig_expect(&rig, "deploy\nopen FAILED TRAPPED\nmessage ann FAILED NOT_OPEN\nclosed cat "
-                     "1011\nclosed ann 1011\n"
+    rig_expect(&rig, "deploy; moved 1, kept 0, connections 3\nopen FAILED TRAPPED\n"
+                     "message ann FAILED NOT_OPEN\nclosed cat 1011\nclosed ann 1011\n"
                      "message bob FAILED GONE\nleave bob\n");
     assert_int_equal(stats_now().connections, 0);
 }
@@ -383,9 +385,10 @@ static void a_leave_that_would_open_a_broken_room_is_told(void **state) {
     rig_join(&rig, "bob");
     rig_run(&rig);
     rig_forget(&rig);
-    break_the_service();
+    break_the_service(ann);
     ramp_leave(ann, 1000, NULL);
-    rig_expect(&rig, "deploy\nopen FAILED TRAPPED\nleave ann\nclosed bob 1011\n");
+    rig_expect(&rig, "deploy; moved 1, kept 0, connections 2\nopen FAILED TRAPPED\nleave ann\n"
+                     "closed bob 1011\n");
     assert_int_equal(stats_now().rooms, 0);
 }
 
@@ -744,10 +747,10 @@ static void a_connection_may_be_left_from_on_close(void **state) {
     rig_forget(&rig);
     ann = rig_join(&rig, "ann");
     rig_expect(&rig, "closed ann 4409\nleave ann\njoin ann\n");
-    break_the_service();
+    break_the_service(ann);
     rig_send(ann, "", 0);
-    rig_expect(&rig, "deploy\nopen FAILED TRAPPED\nmessage ann FAILED NOT_OPEN\nclosed bob "
-                     "1011\nclosed ann 1011\n");
+    rig_expect(&rig, "deploy; moved 1, kept 0, connections 2\nopen FAILED TRAPPED\n"
+                     "message ann FAILED NOT_OPEN\nclosed bob 1011\nclosed ann 1011\n");
     assert_int_equal(stats_now().connections, 0);
 }
 
@@ -758,9 +761,10 @@ static void an_id_may_join_again_from_on_close(void **state) {
     rig_run(&rig);
     rig_forget(&rig);
     rig.on_close = join_when_closed; /* ann's: the last is closed first */
-    break_the_service();
+    break_the_service(ann);
     rig_send(ann, "", 0);
-    rig_expect(&rig, "deploy\nopen FAILED TRAPPED\nmessage ann FAILED NOT_OPEN\nclosed ann 1011\n"
+    rig_expect(&rig, "deploy; moved 1, kept 0, connections 2\nopen FAILED TRAPPED\n"
+                     "message ann FAILED NOT_OPEN\nclosed ann 1011\n"
                      "closed bob 1011\nopen FAILED TRAPPED\njoin ann FAILED NOT_OPEN\n");
     assert_int_equal(stats_now().rooms, 0);
     assert_int_equal(stats_now().connections, 0);
