@@ -2,9 +2,10 @@
 /* store_dir.c -- the module store as a folder. See store.h.
  *
  *   PATH/modules/<service>/<sha256>.wasm   every version
- *   PATH/modules/<service>/current.json    {"version", "size", "deployed_at", "config"}
+ *   PATH/modules/<service>/current.json    {"version", "size", "deployed_at", "config", "previous"}
  *
- * A version is written before current.json names it, both by rename, so that a reader, and a start after
+ * `previous` has the same of the versions that were current before, the latest first: what a rollback goes
+ * back to, configuration included. A version is written before current.json names it, both by rename, so that a reader, and a start after
  * a crash at any point, finds the old current version or the new one, whole.
  */
 #include "drivers/store.h"
@@ -13,6 +14,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -40,6 +42,9 @@ struct entry {
 };
 
 enum { PATH_TEXT = 1024 }; /* of a path in a sentence; a longer one is cut */
+enum { TIME_TEXT = 32 };
+enum { PREFIX_MIN = 4 }; /* hex digits that name a version */
+#define CURRENT_SIZE (LIMIT_VERSIONS * (LIMIT_CONFIG_SIZE + 1024)) /* bytes of a current.json */
 
 bool store_name_is_valid(const char *service) {
     size_t size = strspn(service, "abcdefghijklmnopqrstuvwxyz0123456789-");
@@ -212,7 +217,7 @@ static ramp_status read_current(struct store *store, const char *service, struct
         status = not_found(service, reterr);
         goto fail;
     }
-    status = files_read(folder, "current.json", text, LIMIT_CONFIG_SIZE + 1024, &bytes, reterr);
+    status = files_read(folder, "current.json", text, CURRENT_SIZE, &bytes, reterr);
     if (status == RAMP_TOO_BIG) status = RAMP_IO;
     if (status) goto fail;
     status = parse_current(entry, bytes, text, reterr);
@@ -304,29 +309,62 @@ ramp_status store_read(struct store *store, const char *service, const ramp_modu
 
 /* ---- writing --------------------------------------------------------------------------------- */
 
+static const char *text_of(const json_t *object, const char *key) {
+    const char *text = json_string_value(json_object_get(object, key));
+    return text ? text : "";
+}
+
+static void time_text(time_t time, char text[TIME_TEXT]) {
+    struct tm utc;
+
+    gmtime_r(&time, &utc);
+    strftime(text, TIME_TEXT, "%Y-%m-%dT%H:%M:%SZ", &utc);
+}
+
+/* What `previous` will be once `id` is current: the version that is current now, then those before it,
+ * without `id`, at most LIMIT_VERSIONS - 1. NULL: no memory. */
+static json_t *previous_after(const json_t *now, const char *version) {
+    json_t *previous = json_array(), *first, *one;
+    size_t index;
+
+    if (!now || !previous) return previous;
+    first = json_deep_copy(now);
+    json_object_del(first, "previous");
+    if (first && strcmp(text_of(first, "version"), version) != 0)
+        json_array_append(previous, first);
+    json_decref(first);
+    json_array_foreach(json_object_get(now, "previous"), index, one) {
+        if (json_array_size(previous) >= LIMIT_VERSIONS - 1) break;
+        if (json_is_object(one) && strcmp(text_of(one, "version"), version) != 0)
+            json_array_append(previous, one);
+    }
+    return previous;
+}
+
 static ramp_status write_current(struct store *store, int folder, const char *service,
                                  const ramp_module_id *id, size_t size, const json_t *config,
                                  ramp_error *reterr) {
-    char version[MODULE_ID_TEXT_SIZE], deployed_at[32], path[PATH_TEXT];
-    char bytes[LIMIT_CONFIG_SIZE + 512];
-    time_t now = time(NULL);
-    json_t *json;
-    struct tm utc;
-    size_t length;
+    const struct entry *entry = map_get(&store->entries, service, strlen(service));
+    char version[MODULE_ID_TEXT_SIZE], deployed_at[TIME_TEXT], path[PATH_TEXT];
+    ramp_status status;
+    json_t *json, *config_json = (json_t *)(uintptr_t)config;
+    char *bytes;
 
-    module_id_text(id, version);
-    gmtime_r(&now, &utc);
-    strftime(deployed_at, sizeof(deployed_at), "%Y-%m-%dT%H:%M:%SZ", &utc);
-    json = json_pack("{s:s, s:I, s:s, s:O*}", "version", version, "size", (json_int_t)size,
-                     "deployed_at", deployed_at, "config", (json_t *)(uintptr_t)config);
-    if (!json) return error_set(reterr, RAMP_NO_MEMORY, "no memory to deploy '%s'", service);
-    length = json_dumpb(json, bytes, sizeof(bytes), JSON_COMPACT);
-    json_decref(json);
-    if (length == 0 || length > sizeof(bytes))
+    if (config && json_dumpb(config, NULL, 0, JSON_COMPACT) > LIMIT_CONFIG_SIZE)
         return error_set(reterr, RAMP_TOO_BIG, "the configuration of '%s' is larger than %u bytes",
                          service, LIMIT_CONFIG_SIZE);
-    return files_write(folder, "current.json", path_text(store, service, "current.json", path),
-                       (ramp_bytes){bytes, length}, true, reterr);
+    module_id_text(id, version);
+    time_text(time(NULL), deployed_at);
+    json = json_pack("{s:s, s:I, s:s, s:O*, s:o}", "version", version, "size", (json_int_t)size,
+                     "deployed_at", deployed_at, "config", config_json, "previous",
+                     previous_after(entry ? entry->json : NULL, version));
+    bytes = json ? json_dumps(json, JSON_COMPACT) : NULL;
+    json_decref(json);
+    if (!bytes) return error_set(reterr, RAMP_NO_MEMORY, "no memory to deploy '%s'", service);
+    status = files_write(folder, "current.json", path_text(store, service, "current.json", path),
+                         (ramp_bytes){bytes, strlen(bytes)}, true, reterr);
+    free(bytes);
+    return status;
 }
 
 /* Writes the version if its file is not there and whole. `*ret_added`: it is new. */
@@ -405,6 +443,173 @@ ramp_status store_put(struct store *store, const char *service, const ramp_modul
     return status;
 }
 
+/* ---- versions that are kept ------------------------------------------------------------------ */
+
+/* "<sha256>.wasm": its id as text. */
+static bool version_of_name(const char *name, char version[MODULE_ID_TEXT_SIZE]) {
+    ramp_module_id id;
+
+    if (strlen(name) != MODULE_ID_TEXT_SIZE - 1 + strlen(".wasm")) return false;
+    memcpy(version, name, MODULE_ID_TEXT_SIZE - 1);
+    version[MODULE_ID_TEXT_SIZE - 1] = '\0';
+    return strcmp(name + MODULE_ID_TEXT_SIZE - 1, ".wasm") == 0 && module_id_parse(version, &id);
+}
+
+static bool is_listed(const json_t *list, const char *version) {
+    size_t index;
+    json_t *one;
+
+    json_array_foreach((json_t *)(uintptr_t)list, index,
+                       one) if (strcmp(text_of(one, "version"), version) == 0) return true;
+    return false;
+}
+
+/* What current.json tells of versions whose files are there, the current one first. */
+static void list_told(const struct entry *entry, int folder, json_t *list) {
+    size_t index;
+    json_t *one = json_deep_copy(entry->json);
+
+    json_object_del(one, "previous");
+    json_object_set_new(one, "current", json_true());
+    json_array_append_new(list, one);
+    json_array_foreach(json_object_get(entry->json, "previous"), index, one) {
+        char name[MODULE_ID_TEXT_SIZE + sizeof(".wasm")];
+        const char *version = text_of(one, "version");
+        ramp_module_id id;
+        if (!module_id_parse(version, &id) || is_listed(list, version)) continue;
+        snprintf(name, sizeof(name), "%s.wasm", version);
+        if (faccessat(folder, name, F_OK, 0) != 0) continue;
+        one = json_deep_copy(one);
+        json_object_set_new(one, "current", json_false());
+        json_array_append_new(list, one);
+    }
+}
+
+/* Where in `list`, behind the first `told`, a file of that time belongs: the latest first. */
+static size_t place_of(const json_t *list, size_t told, const char *deployed_at) {
+    size_t index = told;
+
+    while (index < json_array_size(list) &&
+           strcmp(text_of(json_array_get(list, index), "deployed_at"), deployed_at) >= 0)
+        index++;
+    return index;
+}
+
+/* Files that current.json does not tell of: of a deploy that was interrupted, or put there by hand. Takes
+ * `folder`. */
+static void list_others(int folder, json_t *list) {
+    DIR *stream = fdopendir(folder);
+    size_t told = json_array_size(list);
+
+    if (!stream) {
+        close(folder);
+        return;
+    }
+    for (struct dirent *entry; (entry = readdir(stream)) != NULL;) {
+        char version[MODULE_ID_TEXT_SIZE], deployed_at[TIME_TEXT];
+        struct stat file;
+        if (!version_of_name(entry->d_name, version) || is_listed(list, version) ||
+            fstatat(folder, entry->d_name, &file, AT_SYMLINK_NOFOLLOW) != 0)
+            continue;
+        time_text(file.st_mtim.tv_sec, deployed_at);
+        json_array_insert_new(list, place_of(list, told, deployed_at),
+                              json_pack("{s:s, s:I, s:s, s:b}", "version", version, "size",
+                                        (json_int_t)file.st_size, "deployed_at", deployed_at,
+                                        "current", 0));
+    }
+    closedir(stream);
+}
+
+/* Objects version, size, deployed_at, current and, if they have one, config: the current one first, then
+ * the one that was current before, and so on. NULL: there is no such service, or no memory. */
+static json_t *list_versions(struct store *store, const char *service) {
+    struct store_version current;
+    json_t *list = NULL;
+    int folder;
+
+    if (store_current(store, service, &current, NULL) != RAMP_OK ||
+        open_service(store, service, &folder, NULL) != RAMP_OK)
+        return NULL;
+    list = json_array();
+    list_told(map_get(&store->entries, service, strlen(service)), folder, list);
+    list_others(folder, list);
+    return list;
+}
+
+/* The only one whose version begins with `prefix`; NULL: none, or `*ret_count` are several. */
+static json_t *find_version(const json_t *list, const char *prefix, size_t *ret_count) {
+    json_t *one, *found = NULL;
+    size_t index;
+
+    *ret_count = 0;
+    json_array_foreach((json_t *)(uintptr_t)list, index, one) {
+        if (strncmp(text_of(one, "version"), prefix, strlen(prefix)) != 0) continue;
+        found = one;
+        ++*ret_count;
+    }
+    return *ret_count == 1 ? found : NULL;
+}
+
+static ramp_status no_version(const char *service, const char *prefix, size_t count,
+                              ramp_error *reterr) {
+    if (!prefix)
+        return error_set(reterr, RAMP_NOT_FOUND, "'%s' has no version from before the current one",
+                         service);
+    if (strlen(prefix) < PREFIX_MIN)
+        return error_set(reterr, RAMP_ARGS,
+                         "'%s' names no version: write at least %d digits of its id", prefix,
+                         PREFIX_MIN);
+    if (count)
+        return error_set(reterr, RAMP_ARGS,
+                         "%zu versions of '%s' begin with '%.64s'; write more of it", count,
+                         service, prefix);
+    return error_set(reterr, RAMP_NOT_FOUND,
+                     "the store keeps no version of '%s' that begins with '%.64s'; `ramp versions "
+                     "%s` lists those that it keeps",
+                     service, prefix, service);
+}
+
+ramp_status store_find(struct store *store, const char *service, const char *prefix,
+                       ramp_module_id *ret_id, json_t **ret_config, ramp_error *reterr) {
+    struct store_version current;
+    ramp_status status = store_current(store, service, &current, reterr);
+    json_t *list, *found = NULL;
+    size_t count = 0;
+
+    if (status) return status;
+    list = list_versions(store, service);
+    if (!prefix) found = json_array_get(list, 1);
+    else if (strlen(prefix) >= PREFIX_MIN) found = find_version(list, prefix, &count);
+    if (found && module_id_parse(text_of(found, "version"), ret_id))
+        *ret_config = json_incref(json_object_get(found, "config"));
+    else status = no_version(service, prefix, count, reterr);
+    json_decref(list);
+    return status;
+}
+
+size_t store_prune(struct store *store, const char *service, const ramp_module_id *used,
+                   size_t used_count) {
+    json_t *list = store_name_is_valid(service) ? list_versions(store, service) : NULL;
+    size_t removed = 0;
+    int folder;
+
+    if (!list || open_service(store, service, &folder, NULL) != RAMP_OK) {
+        json_decref(list);
+        return 0;
+    }
+    for (size_t i = LIMIT_VERSIONS; i < json_array_size(list); i++) {
+        ramp_module_id id;
+        bool keep = !module_id_parse(text_of(json_array_get(list, i), "version"), &id);
+        for (size_t j = 0; j < used_count && !keep; j++) keep = module_id_equal(&used[j], &id);
+        if (keep) continue;
+        remove_version(folder, &id);
+        removed++;
+    }
+    close(folder);
+    json_decref(list);
+    return removed;
+}
+
 /* ---- listing --------------------------------------------------------------------------------- */
 
 static json_t *describe(struct store *store, const char *service, bool with_config) {
@@ -427,28 +632,13 @@ static json_t *describe(struct store *store, const char *service, bool with_conf
     return json;
 }
 
-/* Every <sha256>.wasm of the service. */
-static json_t *list_versions(struct store *store, const char *service) {
-    int folder = openat(store->modules, service, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-    DIR *stream = folder < 0 ? NULL : fdopendir(folder);
-    json_t *list = json_array();
+/* For people, who want to know of configurations that they exist at most: without them. */
+static json_t *describe_versions(struct store *store, const char *service) {
+    json_t *list = list_versions(store, service), *one;
+    size_t index;
 
-    if (!stream) {
-        if (folder >= 0) close(folder);
-        return list;
-    }
-    for (struct dirent *entry; (entry = readdir(stream)) != NULL;) {
-        char text[MODULE_ID_TEXT_SIZE];
-        ramp_module_id id;
-        if (strlen(entry->d_name) != MODULE_ID_TEXT_SIZE - 1 + strlen(".wasm")) continue;
-        memcpy(text, entry->d_name, sizeof(text) - 1);
-        text[sizeof(text) - 1] = '\0';
-        if (module_id_parse(text, &id) &&
-            strcmp(entry->d_name + MODULE_ID_TEXT_SIZE - 1, ".wasm") == 0)
-            json_array_append_new(list, json_string(text));
-    }
-    closedir(stream);
-    return list;
+    json_array_foreach(list, index, one) json_object_del(one, "config");
+    return list ? list : json_array();
 }
 
 ramp_status store_list(struct store *store, const char *service, json_t **ret_list,
@@ -467,7 +657,7 @@ ramp_status store_list(struct store *store, const char *service, json_t **ret_li
             json_decref(list);
             return not_found(service, reterr);
         }
-        json_object_set_new(one, "versions", list_versions(store, service));
+        json_object_set_new(one, "versions", describe_versions(store, service));
         json_array_append_new(list, one);
         *ret_list = list;
         return RAMP_OK;

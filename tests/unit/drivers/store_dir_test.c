@@ -392,6 +392,106 @@ static void lists_services_and_versions(void **state) {
     assert_int_equal(store_list(rig->store, "nobody", &list, &error), RAMP_NOT_FOUND);
 }
 
+static json_t *versions_of(struct rig *rig, const char *service) {
+    json_t *list = NULL, *versions;
+    ramp_error error;
+
+    assert_int_equal(store_list(rig->store, service, &list, &error), RAMP_OK);
+    versions = json_incref(json_object_get(json_array_get(list, 0), "versions"));
+    json_decref(list);
+    return versions;
+}
+
+static void assert_version(const json_t *versions, size_t index, const char *text, bool current) {
+    const json_t *one = json_array_get(versions, index);
+    ramp_module_id id = id_of(text);
+    char version[MODULE_ID_TEXT_SIZE];
+
+    module_id_text(&id, version);
+    assert_string_equal(json_string_value(json_object_get(one, "version")), version);
+    assert_int_equal(json_is_true(json_object_get(one, "current")), current);
+    assert_int_equal(json_integer_value(json_object_get(one, "size")), strlen(text));
+    assert_int_equal(strlen(json_string_value(json_object_get(one, "deployed_at"))), 20);
+}
+
+static void versions_are_listed_by_when_they_were_current_last(void **state) {
+    struct rig *rig = *state;
+    json_t *versions;
+    char path[256];
+
+    put_well(rig, "chat", "one");
+    put_well(rig, "chat", "two!");
+    put_well(rig, "chat", "three");
+    put_well(rig, "chat", "one");
+    wasm_path("chat", "by hand", path);
+    test_file_write(rig->folder, path, "by hand", 7); /* current.json does not tell of it */
+    reopen(rig);
+    versions = versions_of(rig, "chat");
+    assert_int_equal(json_array_size(versions), 4);
+    assert_version(versions, 0, "one", true);
+    assert_version(versions, 1, "three", false);
+    assert_version(versions, 2, "two!", false);
+    assert_version(versions, 3, "by hand", false);
+    json_decref(versions);
+}
+
+static void find(struct rig *rig, const char *prefix, ramp_status status, const char *text) {
+    json_t *config = NULL;
+    ramp_module_id id, wanted = id_of(text);
+    ramp_error error = {.message = ""};
+
+    assert_int_equal(store_find(rig->store, "chat", prefix, &id, &config, &error), status);
+    if (status == RAMP_OK) assert_true(module_id_equal(&id, &wanted));
+    else assert_non_null(strstr(error.message, text));
+    json_decref(config);
+}
+
+/* SHA-256: "one" 7692c3ad..., "two" 3fc4ccfe..., "three" 8b5b9db0... */
+static void versions_are_found_by_the_beginning_of_their_id(void **state) {
+    struct rig *rig = *state;
+
+    put_well(rig, "chat", "one");
+    find(rig, NULL, RAMP_NOT_FOUND, "no version from before");
+    put_well(rig, "chat", "two");
+    put_well(rig, "chat", "three");
+    find(rig, NULL, RAMP_OK, "two");
+    find(rig, "7692", RAMP_OK, "one");
+    find(rig, "8b5b9d", RAMP_OK, "three");
+    find(rig, "769", RAMP_ARGS, "at least 4 digits");
+    find(rig, "ffff", RAMP_NOT_FOUND, "`ramp versions chat`");
+    find(rig, "", RAMP_ARGS, "at least 4 digits");
+    test_file_write(rig->folder,
+                    "modules/chat/"
+                    "7692c3ad3540bb803c020b3aee66cd8887123234ea0c6e7143c0add73ff431e0.wasm",
+                    "x", 1);
+    find(rig, "7692c3ad", RAMP_ARGS, "2 versions of 'chat' begin");
+}
+
+static void only_so_many_versions_are_kept(void **state) {
+    struct rig *rig = *state;
+    char text[16], whole[128];
+    ramp_module_id used = id_of("v 0");
+    json_t *versions;
+
+    for (unsigned i = 0; i < LIMIT_VERSIONS + 5; i++) {
+        snprintf(text, sizeof(text), "v %u", i);
+        put_well(rig, "chat", text);
+    }
+    assert_int_equal(store_prune(rig->store, "chat", &used, 1), 4);
+    assert_int_equal(store_prune(rig->store, "chat", &used, 1), 0);
+    assert_int_equal(store_prune(rig->store, "nobody", NULL, 0), 0);
+    assert_int_equal(store_prune(rig->store, "../x", NULL, 0), 0);
+    snprintf(whole, sizeof(whole), "%s/modules/chat", rig->folder);
+    assert_int_equal(test_folder_count(whole, ""), LIMIT_VERSIONS + 2); /* and current.json */
+    versions = versions_of(rig, "chat");
+    assert_int_equal(json_array_size(versions), LIMIT_VERSIONS + 1);
+    assert_version(versions, 0, text, true);
+    assert_version(versions, LIMIT_VERSIONS, "v 0", false);
+    json_decref(versions);
+    assert_int_equal(store_prune(rig->store, "chat", NULL, 0), 1);
+    assert_current(rig, "chat", text);
+}
+
 static void survives_every_allocation_that_fails(void **state) {
     struct rig *rig = *state;
 
@@ -427,6 +527,9 @@ int main(void) {
         TEST(a_kill_at_any_point_leaves_the_old_version_or_the_new),
         TEST(folders_that_cannot_be_are_one_sentence),
         TEST(lists_services_and_versions),
+        TEST(versions_are_listed_by_when_they_were_current_last),
+        TEST(versions_are_found_by_the_beginning_of_their_id),
+        TEST(only_so_many_versions_are_kept),
         TEST(survives_every_allocation_that_fails),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
