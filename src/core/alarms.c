@@ -10,11 +10,12 @@
 
 #define MS UINT64_C(1000000)
 
-enum { POSTPONE_MS = 2000, LOOK_AGAIN_MS = 1000 };
+enum { POSTPONE_MS = 2000, POSTPONE_DOUBLINGS = 5, LOOK_AGAIN_MS = 1000 };
 
 struct alarm {
     struct heap_node node; /* alarms->due; not in it: the room has been rung */
     uint32_t failures;
+    uint32_t postponed; /* times in a row */
     size_t size;
     char name[]; /* service, NUL, room, NUL */
 };
@@ -83,7 +84,7 @@ void alarms_set(ramp_host *host, const char *service, const char *room, int64_t 
     }
     alarm = alarm_get(alarms, service, room);
     if (!alarm) return;
-    alarm->failures = 0;
+    alarm->failures = alarm->postponed = 0;
     heap_update(&alarms->due, &alarm->node, (uint64_t)at_ms);
 }
 
@@ -92,17 +93,25 @@ bool alarms_retry(ramp_host *host, const char *service, const char *room) {
     struct alarm *alarm = alarm_get(&host->alarms, service, room);
 
     if (!alarm) return true;
+    alarm->postponed = 0;
     if (alarm->failures >= LIMIT_ALARM_RETRIES) return false;
     heap_update(&host->alarms.due, &alarm->node,
                 (uint64_t)host_wall_ms(host) + delays_s[alarm->failures++] * UINT64_C(1000));
     return true;
 }
 
+/* After 2 s, and after twice as long each time, up to a minute. */
+static void alarm_postpone(ramp_host *host, struct alarm *alarm) {
+    uint64_t wait_ms = (uint64_t)POSTPONE_MS << alarm->postponed;
+
+    if (alarm->postponed < POSTPONE_DOUBLINGS) alarm->postponed++;
+    heap_update(&host->alarms.due, &alarm->node, (uint64_t)host_wall_ms(host) + wait_ms);
+}
+
 void alarms_postpone(ramp_host *host, const char *service, const char *room) {
     struct alarm *alarm = alarm_get(&host->alarms, service, room);
 
-    if (alarm)
-        heap_update(&host->alarms.due, &alarm->node, (uint64_t)host_wall_ms(host) + POSTPONE_MS);
+    if (alarm) alarm_postpone(host, alarm);
 }
 
 /* ---- what the db knows ----------------------------------------------------------------------- */
@@ -158,8 +167,7 @@ void alarms_step(ramp_host *host) {
     while ((node = heap_first(&alarms->due)) && node->key <= (uint64_t)host_wall_ms(host)) {
         struct alarm *alarm = heap_item(node, struct alarm, node);
         heap_remove(&alarms->due, node);
-        if (!room_ring(host, alarm->name, alarm_room(alarm)))
-            heap_push(&alarms->due, node, (uint64_t)host_wall_ms(host) + POSTPONE_MS);
+        if (!room_ring(host, alarm->name, alarm_room(alarm))) alarm_postpone(host, alarm);
     }
 }
 

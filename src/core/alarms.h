@@ -29,7 +29,7 @@ void alarms_done(ramp_host *host);
 void alarms_set(ramp_host *host, const char *service, const char *room, int64_t at_ms);
 /* on_alarm has failed: it is rung again, later. false: it has failed too often. */
 bool alarms_retry(ramp_host *host, const char *service, const char *room);
-/* Whether it is due could not be found out: it is rung again, soon. */
+/* The room could not be called, or asked whether it is due: it is rung again. */
 void alarms_postpone(ramp_host *host, const char *service, const char *room);
 void alarms_step(ramp_host *host);
 /* Monotonic ns; UINT64_MAX: nothing. */

@@ -78,15 +78,23 @@ static void call_destroy(struct call *call) {
     mem_free(call);
 }
 
+/* Nothing of what it asked for happens, and nobody reads it. */
+static void call_drop_batch(struct call *call) {
+    struct kv *kv = &call->room->service->host->kv;
+
+    for (struct list *node; (node = list_pop_front(&call->kv_values));)
+        kv_unreserve(kv, list_item(node, struct kv_value, in_batch));
+    batch_reset(&call->batch);
+    call->clears_alarm = false;
+}
+
 void call_free(struct call *call) {
     ramp_host *host;
 
     if (!call) return;
     host = call->room->service->host;
     pendings_end(call);
-    for (struct list *node; (node = list_pop_front(&call->kv_values));)
-        kv_unreserve(&host->kv, list_item(node, struct kv_value, in_batch));
-    batch_reset(&call->batch);
+    call_drop_batch(call);
     if (host->free_call_count >= CALLS_KEPT_MAX) {
         call_destroy(call);
         return;
@@ -417,6 +425,7 @@ void call_settle(struct call *call) {
     room->service->cpu_ns += call->cpu_ns;
     room->cpu_ns += call->cpu_ns;
     if (failed) {
+        call_drop_batch(call);
         call_log_failure(call);
         return;
     }
@@ -461,8 +470,7 @@ static bool call_fix_recipients(struct call *call) {
 void call_hold(struct call *call) {
     if (!call_fix_recipients(call)) {
         call_fail(call, RAMP_NO_MEMORY, "no memory to hold back what it sends");
-        batch_reset(&call->batch);
-        call->clears_alarm = false;
+        call_drop_batch(call);
     }
     call_each_connection(call, connection_hold);
     call->is_held = true;

@@ -39,6 +39,13 @@ bool gate_is_full(const struct gate *gate) {
     return gate->count >= LIMIT_GATE_CALLS || gate->size >= LIMIT_GATE_BYTES;
 }
 
+bool gate_has_state(const struct gate *gate) {
+    for (const struct list *node = gate->batches.next; node != &gate->batches; node = node->next)
+        if (list_item((struct list *)(uintptr_t)node, struct call, in_gate)->batch.needs & BATCH_STATE)
+            return true;
+    return false;
+}
+
 static void gate_cancel(struct room *room) {
     ramp_host *host = room_host(room);
     struct gate *gate = &room->gate;
@@ -586,6 +593,8 @@ void gate_give_up(struct room *room) {
     struct gate *gate = &room->gate;
 
     if (gate->count == 0) return;
+    /* What on_save has left is still being stored. */
+    if (list_item(gate->batches.next, struct call, in_gate)->kind == RAMP_CALL_SAVE) return;
     gate_cancel(room);
     if (gate->phase == GATE_SYNC) {
         gate->phase = GATE_IDLE;

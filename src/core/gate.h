@@ -61,6 +61,8 @@ void gate_done(struct room *room);
 bool gate_is_open(const struct gate *gate);
 /* As much waits as may: the room runs no further call. */
 bool gate_is_full(const struct gate *gate);
+/* A state that waits to be saved: the room's next instance waits for it. */
+bool gate_has_state(const struct gate *gate);
 /* The room may not be opened: whether its last commit has landed is not known. */
 static inline bool gate_is_lost(const struct gate *gate) {
     return gate->is_lost;

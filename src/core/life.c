@@ -189,6 +189,29 @@ static enum begun open_failed(struct room *room, ramp_status status, const char 
     return BEGUN_FAILED;
 }
 
+/* Another room has the place of a second instance: this one is woken when it is free. */
+static enum begun room_await_place(struct room *room) {
+    if (list_empty(&room->in_switch))
+        list_push_back(&room_host(room)->switching, &room->in_switch);
+    return BEGUN_WAITS;
+}
+
+static void look_again(ramp_host *host, struct deadline *deadline) {
+    (void)host;
+    room_make_ready(list_item(deadline, struct room, life_deadline));
+}
+
+/* The room that has been idle longest makes way for one that something happens in. false: none is idle. */
+static bool room_take_place(struct room *room) {
+    ramp_host *host = room_host(room);
+
+    if (list_empty(&host->idle)) return false;
+    room_end(list_item(host->idle.next, struct room, in_idle));
+    room->life_deadline.due = look_again; /* it may have found something to do instead */
+    deadline_set(host, &room->life_deadline, host->now_ns + LIMIT_RETRY_MS * MS);
+    return true;
+}
+
 enum begun room_begin_open(struct room *room) {
     ramp_host *host = room_host(room);
     uint32_t instances_max = host->options.rooms_max + (room->aside.instance != NULL);
@@ -199,6 +222,7 @@ enum begun room_begin_open(struct room *room) {
         return room_load_state(room) ? BEGUN_WAITS
                                      : open_failed(room, RAMP_NO_MEMORY, error.message);
     if (host->instance_count >= instances_max) {
+        if (room->aside.instance || room_take_place(room)) return room_await_place(room);
         error_set(&error, RAMP_UNAVAILABLE, "this host holds %u rooms, the most it may hold",
                   host->options.rooms_max);
         return open_failed(room, error.status, error.message);
@@ -325,10 +349,7 @@ enum begun room_begin_switch(struct room *room) {
         return BEGUN_FAILED;
     }
     if (room_must_save(room)) return room_begin_save(room) ? BEGUN_CALL : BEGUN_WAITS;
-    if (host->instance_count > host->options.rooms_max) {
-        if (list_empty(&room->in_switch)) list_push_back(&host->switching, &room->in_switch);
-        return BEGUN_WAITS;
-    }
+    if (host->instance_count > host->options.rooms_max) return room_await_place(room);
     mem_free(room->failure);
     room->failure = NULL;
     room->aside = (struct aside){.module = room->module,

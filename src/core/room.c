@@ -214,7 +214,7 @@ static void room_settle_front(struct room *room, ramp_status status, const char 
         break;
     case RAMP_CALL_ALARM:
         room->alarm_queued = false;
-        if (status) (void)room_retry_alarm(room);
+        if (status) alarms_postpone(host, room->service->name, room->id);
         break;
     default: break;
     }
@@ -421,7 +421,10 @@ static void room_finish_alarm(struct room *room, struct call *call) {
     host_log(host, 3, room->service->name, room->id,
              "the alarm is dropped: on_alarm has failed %u times", LIMIT_ALARM_RETRIES + 1);
     clear = call_new(room, RAMP_CALL_ALARM);
-    if (!clear) return; /* it is rung again by the next scan */
+    if (!clear) { /* no memory: it is rung again */
+        alarms_postpone(host, room->service->name, room->id);
+        return;
+    }
     clear->state = RAMP_CALL_DONE;
     clear->clears_alarm = clear->is_silent = true;
     call_settle(clear);
@@ -555,12 +558,16 @@ static enum next room_next_open(struct room *room) {
     if (room->ending && is_idle && room->member_count > 0) room_make_way(room);
     room->ending = false;
     if (is_idle) return room_nothing_left(room);
-    if (gate_is_lost(&room->gate)) return NEXT_NOTHING;
+    if (gate_is_lost(&room->gate)) { /* whether its last commit has landed is not known */
+        room_refuse_queued(room, RAMP_UNAVAILABLE, "the room's database does not answer");
+        return NEXT_NOTHING;
+    }
     if (!room->module) {
         service_want(room->service, room);
         if (!room->module) return NEXT_NOTHING; /* parked */
     }
     table_keep(room->service->host, room->module);
+    if (gate_has_state(&room->gate)) return NEXT_NOTHING; /* it is woken when the gate is open */
     if (room->next) return NEXT_AGAIN; /* an update took the place that was free for a moment */
     list_remove(&room->in_run);
     switch (room_begin_open(room)) {
@@ -858,7 +865,7 @@ void room_stop(struct room *room) {
 }
 
 bool room_has_stopped(const struct room *room) {
-    if (room->call || !gate_is_open(&room->gate) || room->aside.instance) return false;
+    if (room->call || room->gate.count > 0 || room->aside.instance) return false;
     return room->service->host->stop_stage < RAMP_STOP_ROOMS || !room_must_save(room);
 }
 

@@ -323,7 +323,7 @@ static void rig_say_bytes(struct rig *rig, ramp_bytes bytes) {
 
 /* Unix ms, as ms after the rig's beginning. */
 static void rig_say_alarm(struct rig *rig, int64_t at_ms) {
-    if (at_ms) rig_say(rig, " +%" PRId64, at_ms - RIG_START_MS);
+    if (at_ms) rig_say(rig, " %+" PRId64, at_ms - RIG_START_MS);
     else rig_say(rig, " none");
 }
 

@@ -9,7 +9,7 @@
  *     storage_tell(DB_COMMIT);                what is asked of this kind is told in the transcript
  *
  * What is not held is carried out and answered inside the driver's function; what is held, when it is
- * answered. What is kept outlives the host. Lines of the transcript: `> commit 3 "key"="value" -"key"`,
+ * answered. What is kept outlives the host. Lines of the transcript: `> commit 3 "key" "value" del "key"`,
  * with the room, if it is not s/r. Include after unit/core/cmocka_rig.h.
  */
 #ifndef TESTS_CORE_RIG_STORAGE_H
@@ -205,7 +205,7 @@ static void storage_say_request(const struct storage_request *request) {
     if (request->key) rig_say_bytes(&rig, (ramp_bytes){request->key, request->key_size});
     if (request->kind == STATE_SAVE && request->flags) rig_say(&rig, " ended");
     for (const struct storage_item *write = request->writes; write; write = write->next) {
-        rig_say(&rig, write->flags ? " -" : "");
+        if (write->flags) rig_say(&rig, " del");
         rig_say_bytes(&rig, (ramp_bytes){write->key, write->key_size});
         if (!write->flags) rig_say_bytes(&rig, (ramp_bytes){write->value, write->value_size});
     }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* torture_test.c -- one story, told again and again with the n-th allocation failing, until none fails: no
  * crash, nothing left in memory, and every call that was taken ends in exactly one outcome. */
-#include "unit/core/cmocka_rig.h"
+#include "unit/core/rig_storage.h"
 
 #include "base/limits.h"
 
@@ -147,10 +147,116 @@ static bool nothing_failed(long n) {
     return failed;
 }
 
-static void torture(bool as_wasm) {
+/* ---- what is stored ------------------------------------------------------------------------------ */
+
+/* Saves what it keeps; reads, lists and waits in on_open and on_error, too. */
+static void write_setup(struct rig_service *service) {
+    struct program setup = {.size = 0}, save = {.size = 0}, alarm = {.size = 0}, reads = {.size = 0};
+
+    program_state(&save, "kept");
+    program_get(&reads, "a");
+    DO(&reads, db_list, AT_KEY, 0, 0, 0, 10, S, 64);
+    DO(&reads, kv_get, 1, AT_KEY, 1, S, 64);
+    DO(&reads, wait, S, 64);
+    DO(&reads, wait, S, 64);
+    program_db(&alarm, "rang", "1");
+    DO(&alarm, timer_set, 3, 10, 0);
+    program_install(&setup, RAMP_CALL_SAVE, &save);
+    program_install(&setup, RAMP_CALL_ALARM, &alarm);
+    program_install(&setup, RAMP_CALL_ERROR, &reads);
+    program_bytes(&setup, reads.bytes, reads.size);
+    service->env[0] = '\0';
+    rig_setup(service, &setup);
+}
+
+static void pass(uint64_t ms) {
+    rig_pass(&rig, ms);
+    rig_pass(&rig, 0);
+}
+
+static void tell_the_stored_story(bool unused) {
+    struct program writes = {.size = 0}, reads = {.size = 0}, syncs = {.size = 0}, trap = {.size = 0},
+                   alarm = {.size = 0};
+    (void)unused;
+
+    program_db(&writes, "a", "1");
+    program_db(&writes, "b", NULL);
+    program_kv(&writes, "k", "v");
+    program_say(&writes, "to all");
+    DO(&writes, conn_send, HANDLE(1), S, 3, 0);
+    program_get(&reads, "a");
+    DO(&reads, db_list, AT_KEY, 0, 0, 0, 10, S, 64);
+    DO(&reads, kv_get, 0, AT_KEY, 1, S, 64);
+    for (int i = 0; i < 3; i++) DO(&reads, wait, S, 64);
+    program_bytes(&reads, writes.bytes, writes.size);
+    program_bytes(&syncs, writes.bytes, writes.size);
+    program_state(&syncs, "state");
+    DO(&syncs, kv_sync, 0);
+    DO(&trap, trap, 0);
+    DO(&alarm, alarm_set, RIG_START_MS + 5000);
+
+    write_setup(rig_service(&rig, "s"));
+    join("ann");
+    join("bob");
+    rig_run(&rig);
+    storage_hold(DB_COMMIT);
+    say("ann", &writes);
+    rig_run(&rig);
+    say("bob", &reads); /* behind the gate */
+    say("ann", &syncs);
+    say("ann", &trap);
+    leave("bob");
+    rig_run(&rig);
+    storage_release(DB_COMMIT);
+    rig_run(&rig);
+    pass(100);
+    request("s", &alarm);
+    rig_run(&rig);
+    pass(6000);
+    /* A commit without an outcome, settled by a fence; one that fails. */
+    for (int lands = 0; lands < 2; lands++) {
+        join("ann");
+        rig_run(&rig);
+        storage_hold(DB_COMMIT);
+        say("ann", &writes);
+        rig_run(&rig);
+        if (storage_held(DB_COMMIT)) storage_refuse(DB_COMMIT, lands ? RAMP_TIMEOUT : RAMP_IO);
+        rig_run(&rig);
+        storage_release(DB_COMMIT);
+        rig_run(&rig);
+        pass(LIMIT_FENCE_MS);
+    }
+    join("ann");
+    rig_run(&rig);
+    rig_service(&rig, "s")->version += 100;
+    took(ramp_service_update(rig.host, "s", &story, NULL));
+    rig_run(&rig);
+    say("ann", &writes);
+    rig_run(&rig);
+    request("t", &trap); /* s saves and makes way */
+    rig_run(&rig);
+    pass(10);
+    say("ann", &reads);
+    rig_run(&rig);
+    storage_hold(KV_WRITE);
+    say("ann", &syncs);
+    rig_run(&rig);
+    for (int i = 0; i < 12; i++) pass(1000);
+    storage_release(KV_WRITE);
+    rig_run(&rig);
+    leave("ann");
+    for (int i = 0; i < 6; i++) pass(LIMIT_LOAD_MS + 1);
+    pass(2 * LIMIT_COMMIT_MS); /* what was asked and never answered */
+    for (int i = 0; i < 6; i++) pass(LIMIT_LOAD_MS + 1);
+}
+
+/* ---- again and again ------------------------------------------------------------------------------- */
+
+static void torture(void (*tell)(bool), bool as_wasm) {
+    ramp_host_options options = {.modules_max = 1, .rooms_max = 8, .promote_calls = 5};
     ramp_host_stats stats = {.size = sizeof(stats)};
+    bool passed = false, is_stored = tell == tell_the_stored_story;
     ramp_error error;
-    bool passed = false;
     long n = 0;
 
     rig_module("interp", false);
@@ -158,19 +264,22 @@ static void torture(bool as_wasm) {
         memset(&rig, 0, sizeof(rig));
         memset(&story, 0, sizeof(story));
         rig.silent = true;
+        storage_done();
+        storage_init();
+        options.kv = is_stored ? &storage.kv : NULL;
+        options.db = is_stored ? &storage.db : NULL;
+        options.states = is_stored ? &storage.states : NULL;
         mem_fail_after(n);
-        if (rig_try_open(&rig,
-                         &(ramp_host_options){.modules_max = 1, .rooms_max = 8, .promote_calls = 5},
-                         &error)) {
+        if (rig_try_open(&rig, &options, &error)) {
             assert_int_equal(error.status, RAMP_NO_MEMORY);
             mem_fail_after(-1);
             assert_int_equal(mem_live_count(), rig.live_before);
             continue;
         }
         rig.on_done = on_done;
-        rig_add(&rig, "s", "interp");
+        rig_add(&rig, "s", is_stored ? "interp+wait" : "interp");
         rig_add(&rig, "t", "interp");
-        tell_the_story(as_wasm);
+        tell(as_wasm);
         passed = nothing_failed(n);
         ramp_host_get_stats(rig.host, &stats);
         if (story.taken != story.ended)
@@ -178,6 +287,11 @@ static void torture(bool as_wasm) {
         if (stats.rooms || stats.connections || stats.timers)
             fail_msg("allocation %ld: %u rooms, %u connections, %u timers are left", n, stats.rooms,
                      stats.connections, stats.timers);
+        /* The story that nothing disturbs is the one that was meant. */
+        if (passed && is_stored) {
+            assert_true(stats.commits >= 8 && stats.commits_failed == 1 && stats.saves >= 4);
+            assert_true(stats.alarms == 1 && stats.syncs_failed == 1 && stats.waits >= 12);
+        }
         rig_close(&rig);
     }
     assert_true(passed);
@@ -187,17 +301,23 @@ static void torture(bool as_wasm) {
 
 static void the_story_survives_every_allocation_that_fails(void **state) {
     (void)state;
-    torture(false);
+    torture(tell_the_story, false);
 }
 static void the_story_with_a_compile_survives_every_allocation_that_fails(void **state) {
     (void)state;
-    torture(true);
+    torture(tell_the_story, true);
+}
+static void what_is_stored_survives_every_allocation_that_fails(void **state) {
+    (void)state;
+    rig_module("interp+wait", false);
+    torture(tell_the_stored_story, false);
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
         TEST_ALONE(the_story_survives_every_allocation_that_fails),
         TEST_ALONE(the_story_with_a_compile_survives_every_allocation_that_fails),
+        TEST_STORAGE_ALONE(what_is_stored_survives_every_allocation_that_fails),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
