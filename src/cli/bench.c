@@ -16,7 +16,7 @@
 
 #define FILES_RESERVED 64 /* descriptors that are not for connections */
 
-static const char *const scenarios[] = {"echo", "broadcast", "storm", "load", "idle", "all"};
+static const char *const scenarios[] = {"echo", "broadcast", "storm", "load", "storing", "idle", "all"};
 #define SCENARIO_COUNT (sizeof(scenarios) / sizeof(scenarios[0]))
 
 static bool wants(const struct bench *bench, const char *scenario) {
@@ -141,6 +141,7 @@ static int run_scenarios(struct bench *bench) {
     if (wants(bench, "broadcast")) run_broadcast(bench);
     if (wants(bench, "storm")) run_storm(bench);
     if (wants(bench, "load") && !bench->url) code = bench_loading(bench);
+    if (wants(bench, "storing") && !bench->url && code == CLI_DONE) code = bench_storing(bench);
     if (wants(bench, "idle")) run_idle(bench);
     if (bench->failures) {
         if (!bench->json) printf("%u of %u failed\n", bench->failures, bench->done);
@@ -253,9 +254,10 @@ static int check(struct bench *bench) {
         return cli_misuse("bench", "--url needs --service: the service whose rooms are asked");
     if (!bench->url && (bench->service || bench->pid))
         return cli_misuse("bench", "--service and --pid are for a server that is named by --url");
-    if (bench->url && strcmp(bench->scenario, "load") == 0)
+    if (bench->url &&
+        (strcmp(bench->scenario, "load") == 0 || strcmp(bench->scenario, "storing") == 0))
         return cli_misuse("bench",
-                          "load deploys modules and restarts the server: only without --url");
+                          "load and storing deploy modules of their own: only without --url");
     unsigned max = connections_max();
     if (bench->connections > max)
         return cli_misuse("bench", "--connections: this process may open %u; raise `ulimit -n`",
@@ -270,7 +272,7 @@ int cli_bench(int argc, char **argv) {
          .kind = ARG_TEXT,
          .value = "NAME",
          .target = &values.scenario,
-         .help = "echo, broadcast, storm, load, idle or all (default: all)"},
+         .help = "echo, broadcast, storm, load, storing, idle or all (default: all)"},
         {.name = "url",
          .kind = ARG_TEXT,
          .value = "URL",

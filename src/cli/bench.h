@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* bench.h -- one run of `ramp bench`: what was asked for, the server, what was found.
  *
- * Door:     bench_loading(); bench_setup_of() and bench_tell() for it.
+ * Door:     bench_loading(), bench_storing(); bench_setup_of() and bench_tell() for it.
  * Before:   bench.c, the verb.
- * After:    bench_loading.c, which restarts the server and deploys while it measures.
+ * After:    bench_loading.c, which restarts the server and deploys while it measures; bench_storing.c.
  */
 #ifndef CLI_BENCH_H
 #define CLI_BENCH_H
@@ -35,5 +35,7 @@ void bench_tell(struct bench *bench, const struct bench_result *result);
 /* From a request for a service to its first answer: its module compiled anew, or from the cache. The
  * exit code. */
 int bench_loading(struct bench *bench);
+/* Echo with a write to kv or to the db before it, and without. The exit code. */
+int bench_storing(struct bench *bench);
 
 #endif

@@ -210,8 +210,8 @@ ramp_status bench_server_build(struct bench_server *server, const char *name,
     return status;
 }
 
-static ramp_status read_token(const struct bench_server *server, struct bytes *ret_token,
-                              ramp_error *reterr) {
+ramp_status bench_server_token(const struct bench_server *server, struct bytes *ret_token,
+                               ramp_error *reterr) {
     char path[FILE_PATH];
 
     snprintf(path, sizeof(path), "%s/data/admin.token", server->folder);
@@ -231,7 +231,7 @@ ramp_status bench_server_deploy(const struct bench_server *server, const char *s
 
     ramp_status status = client_url_parse(server->url, &url, reterr);
     if (status) return status;
-    status = read_token(server, &token, reterr);
+    status = bench_server_token(server, &token, reterr);
     snprintf(path, sizeof(path), "/_ramp/v1/services/%s", service);
     struct client_request request = {
         .method = "PUT",

@@ -39,6 +39,9 @@ void bench_server_forget(const struct bench_server *server);
 /* Builds bench/rooms/NAME and reads it. `ret_wasm`: bytes_done(). */
 RAMP_CHECK ramp_status bench_server_build(struct bench_server *server, const char *name,
                                           struct bytes *ret_wasm, ramp_error *reterr);
+/* Its admin token, with a NUL behind it. `ret_token`: bytes_done(), also after a failure. */
+RAMP_CHECK ramp_status bench_server_token(const struct bench_server *server,
+                                          struct bytes *ret_token, ramp_error *reterr);
 /* Gives the server a version of a service; `*ret_compile_ms` is what compiling took. */
 RAMP_CHECK ramp_status bench_server_deploy(const struct bench_server *server, const char *service,
                                            const struct bytes *wasm, unsigned *ret_compile_ms,
