@@ -30,6 +30,11 @@ export async function get(path) {
   return (await request(path, AbortSignal.timeout(10000))).json();
 }
 
+/** A text that is no JSON. */
+export async function getText(path) {
+  return (await request(path, AbortSignal.timeout(10000))).text();
+}
+
 /** Server-sent events out of pieces of text that are cut anywhere. */
 export class EventParser {
   #rest = "";

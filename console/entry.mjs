@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// entry.mjs -- how one call or log line looks, with its events.
+// entry.mjs -- how one call, log line or notice looks; a call can be opened up: what it was handed, what became
+// of its events, which line failed, what it logged.
 import { countText, element, hueOfId, hueOfName, timeText } from "./dom.mjs";
 import { cut, hexText, OPEN_MAX, payloadOf } from "./payload.mjs";
+import { excerptNode } from "./source.mjs";
+import { viewNode } from "./view.mjs";
 
 const EVENTS_SHOWN = 12; // of one call, before the rest is opened
 const TO_SHOWN = 4; // recipients of a broadcast by name
@@ -120,29 +123,115 @@ function head(entry, badge, className, options) {
 }
 
 function logNode(entry, options) {
-  const row = head(entry, entry.level, `log ${entry.level}`, options);
-  if (entry.call) row.append(element("span", { class: "quiet" }, entry.call));
-  return element("article", { class: `entry is-log ${entry.level}` }, row, element("p", { class: "text" }, ...withPlaces(cut(entry.text, 4000).text)));
+  const top = head(entry, entry.level, `log ${entry.level}`, options);
+  if (entry.call) top.append(element("span", { class: "quiet" }, entry.call));
+  return element("article", { class: `entry is-log ${entry.level}` }, top, element("p", { class: "text" }, ...withPlaces(cut(entry.text, 4000).text)));
+}
+
+function noticeNode(entry) {
+  return element(
+    "article", { class: `entry notice ${entry.failed ? "failed" : "done"}` },
+    element("div", { class: "head" }, element("time", {}, timeText(entry.ms)), element("span", { class: `badge is-${entry.kind}` }, entry.kind), element("span", { class: "text" }, ...withPlaces(entry.text))),
+  );
+}
+
+function errorNode(entry) {
+  return element(
+    "p", { class: "text" },
+    element("strong", {}, entry.status), " ", ...withPlaces(entry.message),
+    entry.where && !entry.message.includes(entry.where) ? element("span", {}, " at ", element("mark", {}, entry.where)) : null,
+  );
+}
+
+// ---- a call opened up ------------------------------------------------------------------------------
+
+const row = (name, ...what) => [element("dt", {}, name), element("dd", {}, ...what)];
+
+function fromRow(entry, names) {
+  if (entry.method) return row("request", element("code", {}, `${entry.method} ${entry.path || "/"}`));
+  if (!entry.connection) return row("from", "the host itself: no connection");
+  const name = names.get(entry.connection);
+  return row("from", name ? who(entry.connection, names) : null, name ? " " : null, element("code", { class: "quiet" }, entry.connection));
+}
+
+function givenRow(entry) {
+  if (entry.given) return row("payload in", viewNode(entry.given, entry.givenSize));
+  if (entry.call === "message") return row("payload in", "not known: nobody followed when it came");
+  return entry.call === "request" ? row("payload in", "an empty body") : [];
+}
+
+const NEVER_RAN = new Set(["NO_HANDLER", "NOT_OPEN", "GONE"]);
+
+function eventsRow(entry) {
+  if (!entry.failed) return row("events", entry.eventCount ? `${countText(entry.eventCount, "event")}, carried out` : "none");
+  if (NEVER_RAN.has(entry.status)) return row("events", "none: the module was not called");
+  if (entry.status === "UNAVAILABLE" && entry.message.startsWith("kv.sync")) return row("events", "what it sent is dropped; what it wrote stays, and may still be stored");
+  const rule = "of a call that fails nothing is sent, stored or set";
+  if (entry.eventsDropped === undefined) return row("events", `dropped: ${rule}`);
+  return row("events", entry.eventsDropped ? `${countText(entry.eventsDropped, "event")} dropped: ${rule}` : "it had emitted none");
+}
+
+function logsRow(entry) {
+  if (!entry.logs.length) return row("log lines", "none");
+  return row("log lines", element("ul", { class: "logs" }, ...entry.logs.map(line => element("li", { class: line.level }, element("span", { class: "quiet" }, line.level), " ", ...withPlaces(cut(line.text, 4000).text)))));
+}
+
+function actions(entry, options) {
+  const isWhole = !entry.givenSize;
+  const can = entry.call === "message" && entry.given;
+  if (!can) return null;
+  const why = isWhole ? undefined : "The feed has only the beginning of this message.";
+  return element(
+    "div", { class: "actions" },
+    element("button", { type: "button", class: "again", disabled: !isWhole, title: why, onclick: () => options.sendAgain(entry) }, "Send again"),
+    element("button", { type: "button", disabled: !isWhole, title: why, onclick: () => options.keep(entry) }, "Keep …"),
+  );
+}
+
+function detailNode(entry, options) {
+  return element(
+    "div", { class: "detail" },
+    element("dl", {}, ...fromRow(entry, options.names), ...givenRow(entry), ...eventsRow(entry), ...logsRow(entry), ...row("CPU time", timeSpent(entry.us), " in the module")),
+    actions(entry, options),
+  );
+}
+
+/** A button that opens the whole of a call below it, and remembers that it is open. */
+function opener(entry, box, options) {
+  const button = element("button", { type: "button", class: "icon opener", "aria-label": "The whole call", title: "Open this call" }, "›");
+  let detail = null;
+  const set = isOpen => {
+    entry.isOpen = isOpen;
+    button.setAttribute("aria-expanded", String(isOpen));
+    detail?.remove();
+    detail = isOpen ? detailNode(entry, options) : null;
+    if (detail) box.append(detail);
+  };
+  button.addEventListener("click", () => {
+    set(!entry.isOpen);
+    if (entry.isOpen) options.onOpen(box);
+  });
+  return { button, set };
 }
 
 function callNode(entry, options) {
-  const row = head(entry, entry.call, `call ${entry.call}`, options);
-  if (!entry.failed && entry.eventCount > 1) row.append(element("span", { class: "quiet" }, countText(entry.eventCount, "event")));
-  row.append(element("span", { class: "spent", title: "CPU time in the module" }, timeSpent(entry.us)));
-  const made = element("article", { class: `entry ${entry.failed ? "failed" : "done"}` }, row);
-  if (entry.failed) {
-    made.append(element(
-      "p", { class: "text" },
-      element("strong", {}, entry.status), " ", ...withPlaces(entry.message),
-      entry.where && !entry.message.includes(entry.where) ? element("span", {}, " at ", element("mark", {}, entry.where)) : null,
-    ));
-  }
+  const made = element("article", { class: `entry ${entry.failed ? "failed" : "done"}` });
+  const open = opener(entry, made, options);
+  const top = head(entry, entry.call, `call ${entry.call}`, options);
+  if (!entry.failed && entry.eventCount > 1) top.append(element("span", { class: "quiet" }, countText(entry.eventCount, "event")));
+  top.append(element("span", { class: "spent", title: "CPU time in the module" }, timeSpent(entry.us)), open.button);
+  made.append(top);
+  if (entry.failed) made.append(errorNode(entry));
+  if (entry.excerpt) made.append(excerptNode(entry.excerpt));
   const list = eventList(entry, options.names);
   if (list) made.append(list);
+  if (entry.isOpen) open.set(true);
+  else open.button.setAttribute("aria-expanded", "false");
   return made;
 }
 
-/** options: names (Map), showRoom */
+/** options: names (Map), showRoom, sendAgain(entry), keep(entry), onOpen(node) */
 export function entryNode(entry, options) {
-  return entry.isLog ? logNode(entry, options) : callNode(entry, options);
+  if (entry.isLog) return logNode(entry, options);
+  return entry.isNotice ? noticeNode(entry) : callNode(entry, options);
 }

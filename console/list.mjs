@@ -52,6 +52,10 @@ export class List {
     while (this.#count - this.#chunks[0]?.entries.length >= this.#max) this.#drop();
     this.#stick();
   }
+  /** Somebody looks at what is in view: nothing moves it until the end is asked for. */
+  hold() {
+    this.#setFollows(false);
+  }
   toEnd() {
     this.#setFollows(true);
     this.#stick();

@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-// main.mjs -- the playground: which service and room, panes, the list of calls, keys.
+// main.mjs -- the playground: which service and room, panes, the list of calls, the room's state, keys.
 import { Denied, follow, get, hasToken, useToken } from "./api.mjs";
-import { Calls, ENTRIES_MAX, entryOf, parseFilter } from "./calls.mjs";
+import { showBuild } from "./build.mjs";
+import { Calls, ENTRIES_MAX, entryOf, parseFilter, Writers } from "./calls.mjs";
+import { Canned } from "./canned.mjs";
 import { byId, countText, element, sizeText } from "./dom.mjs";
 import { entryNode } from "./entry.mjs";
 import { List } from "./list.mjs";
 import { Pane } from "./pane.mjs";
+import { Room, roomPath } from "./room.mjs";
+import { Sources } from "./source.mjs";
 
 const NAMES = ["ann", "bob", "cleo", "dan", "eva", "finn", "gia", "hugo", "ida"];
 const PANES_MAX = 24;
@@ -52,6 +56,8 @@ const state = {
   names: new Map(), // connection id → user, as far as the feed tells it
 };
 const calls = new Calls();
+const sources = new Sources();
+let writers = new Writers();
 const panes = [];
 
 // ---- panes ----------------------------------------------------------------------------------------
@@ -65,7 +71,7 @@ function freeName() {
 
 function addPane(name = freeName(), connect = true) {
   if (panes.length >= PANES_MAX) return null;
-  const pane = new Pane({ name, where, onRemove: removePane, onChange: numberPanes });
+  const pane = new Pane({ name, where, onRemove: removePane, onChange: numberPanes, onFocus: setActive, keep: payload => canned.ask(payload) });
   panes.push(pane);
   byId("panes").append(pane.box);
   numberPanes();
@@ -83,10 +89,35 @@ function removePane(pane) {
 
 function numberPanes() {
   panes.forEach((pane, index) => pane.setNumber(index + 1));
+  showActive();
   byId("panes").dataset.count = String(Math.min(panes.length, 3));
   byId("add-pane").disabled = panes.length >= PANES_MAX;
   remember();
 }
+
+// The pane that was used last is the one that sends what is kept.
+let active = null;
+
+function setActive(pane) {
+  active = pane;
+  showActive();
+}
+
+const activePane = () => (panes.includes(active) ? active : panes[0]);
+
+function showActive() {
+  const pane = activePane();
+  byId("canned-as").textContent = pane?.name ? `send as ${pane.name}` : "send";
+}
+
+/** By the pane of that name if it is connected; else by the active one. */
+function sendAs(name, payload) {
+  const same = name ? panes.find(pane => pane.name === name && pane.isOpen) : null;
+  const pane = same ?? activePane() ?? addPane();
+  if (pane?.sendPayload(payload)) list.toEnd();
+}
+
+const canned = new Canned({ send: payload => sendAs("", payload) });
 
 const reconnectPanes = () => panes.forEach(pane => pane.isWanted && pane.connect());
 
@@ -94,7 +125,16 @@ const reconnectPanes = () => panes.forEach(pane => pane.isWanted && pane.connect
 
 const list = new List(byId("list"), {
   max: ENTRIES_MAX,
-  render: entry => entryNode(entry, { names: state.names, showRoom: scopeBox.value === "service" }),
+  render: entry => entryNode(entry, {
+    names: state.names,
+    showRoom: scopeBox.value === "service",
+    sendAgain: ({ connection, user, given }) => sendAs(user || state.names.get(connection), given),
+    keep: ({ given }) => canned.ask(given),
+    onOpen: node => {
+      list.hold();
+      node.scrollIntoView({ block: "nearest" });
+    },
+  }),
   onFollow: follows => {
     byId("newest").hidden = follows;
   },
@@ -115,11 +155,12 @@ function schedule() {
 function takeArrived() {
   scheduled = false;
   if (!state.paused && arrived.length) {
-    const taken = arrived.splice(0, FRAME_MAX);
+    const unready = arrived.findIndex(entry => entry.isUnready);
+    const taken = arrived.splice(0, unready < 0 ? FRAME_MAX : Math.min(unready, FRAME_MAX));
     calls.add(taken);
     list.append(state.filter ? taken.filter(state.filter) : taken);
   }
-  if (!state.paused && arrived.length) schedule();
+  if (!state.paused && arrived.length && !arrived[0].isUnready) schedule();
   showCounts();
 }
 
@@ -132,9 +173,45 @@ function onFeed(_kind, text) {
   }
   // The server tells only so much per second to one follower.
   if (data.type === "dropped") lost += data.count;
-  const entry = entryOf(data);
+  if (data.type === "build") showBuild(data);
+  if (data.type === "switch") tellSwitch(data);
+  else if (data.type !== "build" || !data.unchanged) arrive(entryOf(data));
+}
+
+/** With the version that is in use since, which the feed does not know. */
+async function tellSwitch(data) {
+  let version = "";
+  try {
+    if (data.ok !== false) ({ version } = await get(`services/${data.service}`));
+  } catch { /* told without it */ }
+  arrive(entryOf({ ...data, version }));
+}
+
+/** Now, since it is this source that failed; what comes after the entry waits with it. */
+async function readSource(entry) {
+  entry.isUnready = true;
+  entry.excerpt = await sources.around(entry.where);
+  entry.isUnready = false;
+  schedule();
+}
+
+const COMINGS = new Set(["open", "join", "leave", "close"]);
+let factsTimer = 0;
+
+/** The line about the room, sooner than poll() comes by. */
+function soonFacts() {
+  if (!factsTimer && !document.hidden) factsTimer = setTimeout(() => showFacts().catch(() => {}), 300);
+}
+
+const isStorage = event => /^(db|kv|alarm|state)_/.test(event.type);
+
+function arrive(entry) {
   if (!entry) return;
   if (entry.user && entry.connection) learnName(entry.connection, entry.user);
+  writers.add(entry);
+  if (entry.events?.some(isStorage)) room.stored(entry);
+  if (COMINGS.has(entry.call) && !entry.isLog) soonFacts();
+  if (entry.failed && entry.where) readSource(entry);
   arrived.push(entry);
   // Rarely and many at once: taking one off the front of a long array is slow.
   if (arrived.length >= 2 * ENTRIES_MAX) lost += arrived.splice(0, ENTRIES_MAX).length;
@@ -180,6 +257,7 @@ function setPaused(paused) {
 function clearCalls() {
   calls.clear();
   arrived = [];
+  writers = new Writers();
   lost = 0;
   showAll();
 }
@@ -219,19 +297,34 @@ function followCalls() {
 }
 
 /** `act`: what is done then; otherwise panes that are connected move there. */
-function choose(service, room, act) {
-  if (service === state.service && room === state.room) return;
+function choose(service, id, act) {
+  if (service === state.service && id === state.room) return;
   state.service = service;
-  state.room = room;
+  state.room = id;
   state.names.clear();
   serviceBox.value = service;
-  roomBox.value = room;
-  document.title = service ? `${service}/${room} · Ramp playground` : "Ramp playground";
+  roomBox.value = id;
+  document.title = service ? `${service}/${id} · Ramp playground` : "Ramp playground";
   remember();
   clearCalls();
+  showBuild({});
+  canned.use(service);
+  room.use(service, id);
   followCalls();
   onceLive(act ?? reconnectPanes);
   byId("facts").textContent = ""; // poll() brings the new ones
+  if (service) learnSources();
+}
+
+// ---- the room's state -----------------------------------------------------------------------------------
+
+const room = new Room({
+  onProblem: error => error instanceof Denied && askToken(error.message),
+});
+
+/** Whether the server shows sources: asked before the first call fails. */
+function learnSources() {
+  sources.isThere = get(roomPath(state.service, state.room)).then(now => now.sources === true, () => false);
 }
 
 // ---- services and rooms --------------------------------------------------------------------------------
@@ -249,28 +342,30 @@ async function loadServices() {
   showCounts();
   const service = names.includes(state.service) ? state.service : names[0] ?? "";
   if (service !== state.service || !feed) {
-    const { room } = state;
+    const id = state.room;
     state.service = "";
     // `ramp dev`: somebody who comes here wants to talk.
-    choose(service, room, service && !hasToken() ? () => panes.forEach(pane => pane.connect()) : null);
+    choose(service, id, service && !hasToken() ? () => panes.forEach(pane => pane.connect()) : null);
   }
   serviceBox.value = state.service;
 }
 
 async function showFacts() {
+  clearTimeout(factsTimer);
+  factsTimer = 0;
   if (!state.service) {
     byId("facts").textContent = "";
     return;
   }
   const { rooms } = await get("rooms");
-  const mine = rooms.filter(room => room.service === state.service);
-  byId("rooms").replaceChildren(...mine.slice(0, 200).map(room => element("option", { value: room.room })));
-  const room = mine.find(one => one.room === state.room);
-  const parts = room ? [countText(room.connections, "connection"), sizeText(room.memory ?? 0)] : ["not open"];
-  if (room?.timers) parts.push(countText(room.timers, "timer"));
-  if (room?.version) parts.push(room.version.slice(0, 8));
+  const mine = rooms.filter(one => one.service === state.service);
+  byId("rooms").replaceChildren(...mine.slice(0, 200).map(one => element("option", { value: one.room })));
+  const now = mine.find(one => one.room === state.room);
+  const parts = now ? [countText(now.connections, "connection"), sizeText(now.memory ?? 0)] : ["not open"];
+  if (now?.timers) parts.push(countText(now.timers, "timer"));
+  if (now?.version) parts.push(now.version.slice(0, 8));
   byId("facts").textContent = parts.join(" · ");
-  byId("facts").title = room?.version ? `module ${room.version}` : "";
+  byId("facts").title = now?.version ? `module ${now.version}` : "";
 }
 
 async function poll() {
@@ -337,6 +432,7 @@ function onKey(event) {
     n: () => addPane()?.focus(),
     p: () => setPaused(!state.paused),
     x: clearCalls,
+    s: () => showPart((small.matches ? document.body.dataset.part : document.body.dataset.side) === "room" ? "calls" : "room"),
   }[event.key];
   if (!act) return;
   event.preventDefault();
@@ -348,12 +444,32 @@ function setFilter() {
   showAll();
 }
 
-/** On a small screen one part is shown at a time. */
+const small = matchMedia("(max-width: 760px)");
+const wide = matchMedia("(min-width: 1500px)");
+
+/** On a small screen one part is shown at a time; on a larger one the panes, and beside them one of the others;
+ *  on a wide one all. */
 function showPart(part) {
   document.body.dataset.part = part;
-  byId("show-panes").setAttribute("aria-selected", String(part === "panes"));
-  byId("show-calls").setAttribute("aria-selected", String(part === "calls"));
+  if (part !== "panes") document.body.dataset.side = part;
+  const { side } = document.body.dataset;
+  for (const tab of document.querySelectorAll("[role=tab]")) {
+    const isShown = tab.dataset.part === (tab.parentNode.className === "tabs" ? side : part);
+    tab.setAttribute("aria-selected", String(isShown));
+    tab.tabIndex = isShown ? 0 : -1;
+  }
+  room.show(small.matches ? part === "room" : wide.matches || side === "room");
   if (part === "calls" && list.follows) list.toEnd();
+}
+
+/** Arrows go from tab to tab. */
+function onTabKey(event) {
+  const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+  if (!step) return;
+  const tabs = [...event.currentTarget.querySelectorAll("[role=tab]")];
+  const next = tabs[(tabs.indexOf(event.target) + step + tabs.length) % tabs.length];
+  showPart(next.dataset.part);
+  next.focus();
 }
 
 let filterTimer = 0;
@@ -370,14 +486,15 @@ byId("pause").addEventListener("click", () => setPaused(!state.paused));
 byId("clear").addEventListener("click", clearCalls);
 byId("add-pane").addEventListener("click", () => addPane()?.focus());
 byId("open-help").addEventListener("click", () => byId("help").showModal());
-byId("show-panes").addEventListener("click", () => showPart("panes"));
-byId("show-calls").addEventListener("click", () => showPart("calls"));
+for (const tab of document.querySelectorAll("[role=tab]")) tab.addEventListener("click", () => showPart(tab.dataset.part));
+for (const tabs of document.querySelectorAll("[role=tablist]")) tabs.addEventListener("keydown", onTabKey);
+for (const size of [small, wide]) size.addEventListener("change", () => showPart(document.body.dataset.part));
 serviceBox.addEventListener("change", () => choose(serviceBox.value, state.room));
 roomBox.addEventListener("change", () => {
-  const room = roomBox.value.trim();
+  const id = roomBox.value.trim();
   // What the server would refuse; it counts bytes, and so do we.
-  const isGood = room && !/[/\p{Cc}]/u.test(room) && new TextEncoder().encode(room).length <= 128 && room !== "." && room !== "..";
-  if (isGood) choose(state.service, room);
+  const isGood = id && !/[/\p{Cc}]/u.test(id) && new TextEncoder().encode(id).length <= 128 && id !== "." && id !== "..";
+  if (isGood) choose(state.service, id);
   else roomBox.value = state.room;
 });
 scopeBox.addEventListener("change", () => {
@@ -386,8 +503,8 @@ scopeBox.addEventListener("change", () => {
   followCalls();
 });
 window.addEventListener("hashchange", () => {
-  const { service, room } = fromHash();
-  if (service && room && state.services.includes(service)) choose(service, room);
+  const there = fromHash();
+  if (there.service && there.room && state.services.includes(there.service)) choose(there.service, there.room);
 });
 document.addEventListener("click", event => {
   // A click elsewhere closes an open sheet.
@@ -400,6 +517,7 @@ document.addEventListener("visibilitychange", () => {
 // ---- begin ---------------------------------------------------------------------------------------------------
 
 roomBox.value = state.room;
+document.body.dataset.side = "calls";
 if (remembered.scope === "service") scopeBox.value = "service";
 showPart("panes");
 for (const name of remembered.names?.length ? remembered.names.slice(0, PANES_MAX) : ["ann", "bob"]) addPane(name, false);

@@ -26,10 +26,13 @@ export class Pane {
   #atEnd = true; // nobody has scrolled up
   #wanted = false; // somebody wants it connected
 
-  /** options: name, where() → {service, room} or null, onRemove(pane), onChange() */
-  constructor({ name, where, onRemove, onChange }) {
+  /** options: name, where() → {service, room} or null, onRemove(pane), onChange(), onFocus(pane), keep(payload),
+   *  which keeps it for later and returns "" or why not */
+  constructor({ name, where, onRemove, onChange, onFocus, keep }) {
     this.#where = where;
     this.onChange = onChange;
+    this.onFocus = onFocus;
+    this.keep = keep;
     this.#build(name, onRemove);
     this.#show("closed", "not connected");
   }
@@ -118,24 +121,28 @@ export class Pane {
 
   // ---- sending -----------------------------------------------------------------------------
 
-  send() {
-    const text = this.input.value;
+  /** Sends {text} or {bytes} as it is; false: it is not connected, and says so. */
+  sendPayload({ text, bytes }) {
     if (!this.isOpen) {
       this.#line("bad", "not connected: nothing was sent");
-      return;
+      return false;
     }
-    if (this.mode.value === "hex") {
-      const bytes = parseHex(text);
-      if (!bytes) {
-        this.#line("bad", "that is no hex: pairs of 0-9 and a-f, with or without spaces");
-        return;
-      }
-      this.#socket.send(bytes);
-      this.#line("out", bytes);
-    } else {
-      this.#socket.send(text);
-      this.#line("out", text);
-    }
+    this.#socket.send(bytes ?? text);
+    this.#line("out", bytes ?? text);
+    return true;
+  }
+  /** What stands in the input, as a payload; null: it is no hex, which is said. */
+  #typed() {
+    const text = this.input.value;
+    if (this.mode.value !== "hex") return { text };
+    const bytes = parseHex(text);
+    if (!bytes) this.#line("bad", "that is no hex: pairs of 0-9 and a-f, with or without spaces");
+    return bytes ? { bytes } : null;
+  }
+  send() {
+    const text = this.input.value;
+    const payload = this.#typed();
+    if (!payload || !this.sendPayload(payload)) return;
     if (text && this.#history.at(-1) !== text) this.#history.push(text);
     if (this.#history.length > HISTORY_MAX) this.#history.shift();
     this.#historyAt = this.#history.length;
@@ -178,7 +185,7 @@ export class Pane {
   #flush() {
     const lines = this.#queued;
     this.#queued = [];
-    this.lines.append(...lines.map(lineNode));
+    this.lines.append(...lines.map(line => lineNode(line, this)));
     while (this.lines.childElementCount > LINES_MAX) this.lines.firstElementChild.remove();
     this.#stick();
   }
@@ -223,7 +230,8 @@ export class Pane {
     };
     this.user.addEventListener("change", reconnect);
     this.query.addEventListener("change", reconnect);
-    const composer = element("form", { class: "composer" }, this.mode, this.input, element("button", { type: "submit", class: "main" }, "Send"));
+    const keep = element("button", { type: "button", class: "icon keep", "aria-label": "Keep this message", title: "Keep this message to send it again", onclick: () => this.#keepTyped() }, "☆");
+    const composer = element("form", { class: "composer" }, this.mode, this.input, keep, element("button", { type: "submit", class: "main" }, "Send"));
     composer.addEventListener("submit", event => {
       event.preventDefault();
       this.send();
@@ -243,14 +251,20 @@ export class Pane {
       element("header", {}, this.number, element("span", { class: "dot", "aria-hidden": "true" }), this.user, this.toggle, settings, close),
       this.status, this.lines, composer,
     );
+    this.box.addEventListener("focusin", () => this.onFocus?.(this));
     this.#tint();
+  }
+  #keepTyped() {
+    const payload = this.#typed();
+    const why = !payload ? "" : payload.text === "" ? "type a message first: an empty one needs no keeping" : this.keep(payload);
+    if (why) this.#line("bad", why);
   }
 }
 
 const ARROWS = { in: "←", out: "→", note: "·", bad: "!" };
 const LABELS = { in: "received", out: "sent", note: "note", bad: "problem" };
 
-function lineNode({ kind, content, ms }) {
+function lineNode({ kind, content, ms }, pane) {
   const isBytes = content instanceof Uint8Array;
   const whole = isBytes ? hexText(content, OPEN_MAX / 3) : cut(content, OPEN_MAX).text;
   const short = isBytes ? hexText(content, 64) : cut(content, 600).text;
@@ -267,6 +281,10 @@ function lineNode({ kind, content, ms }) {
       more.remove();
     });
     made.append(more);
+  }
+  if (kind === "out") {
+    const payload = isBytes ? { bytes: content } : { text: content };
+    made.append(element("button", { type: "button", class: "more again", "aria-label": "Send again", title: "Send again", onclick: () => pane.sendPayload(payload) }, "↻"));
   }
   return made;
 }
