@@ -29,7 +29,7 @@ test("a fresh room that has handled a message has touched three pages of one", a
   fs.mkdirSync(path.dirname(file), { recursive: true });
   fs.copyFileSync(path.join(root, "examples/chat/src/room.ts"), file);
   const plain = roomOf('import { room, Connection, Message } from "ramp-sdk";\nexport function onJoin(c: Connection): void { room.broadcast(c.id + " joined"); }\nexport function onMessage(c: Connection, m: Message): void { room.broadcast(c.id + ": " + m.text); }\nexport function onLeave(c: Connection): void { room.broadcast(c.id + " left"); }\n');
-  for (const [name, wasm, most] of [["plain", await built(plain), 3], ["examples/chat", await built(file), 4]]) {
+  for (const [name, wasm, most] of [["plain", await built(plain), 3], ["examples/chat", await built(file), 6]]) {
     const room = harness.newRoom(), guest = harness.instantiate(new WebAssembly.Module(wasm), room);
     const conn = harness.addConnection(room, { id: "3f9a0c1d2e4b5a6978c0d1e2f3a4b5c6", query: { name: "Ann" } });
     assert.equal(guest.run("join", [conn]).error, undefined);

@@ -1,21 +1,33 @@
-// A chat room. Clients get lines of text:
+// A chat room that remembers its last 50 messages. Clients get lines of text:
 //   you ID NAME         who you are
 //   members             then one line "ID NAME" for each who was here before you
 //   join ID NAME        somebody came
-//   say ID NAME         then what was said, from the second line on
+//   say ID TIME NAME    then what was said, from the second line on; TIME in Unix milliseconds
+//   said ID TIME NAME   the same, from before you came
 //   leave ID NAME       somebody went
-import { room, Connection, Message } from "ramp-sdk";
+import { room, db, Connection, Message } from "ramp-sdk";
 
+const KEPT = 50;
 const LONGEST_NAME = 24;
 const LONGEST_MESSAGE = 4000;
+
+const history: string[] = []; // what db has under "said/", oldest first
+let next: i32 = 0; // number of the next message
 
 class Member {
   constructor(public name: string) {}
 }
 
+export function onOpen(): void {
+  const said = db.list("said/", KEPT);
+  for (let i = 0; i < said.length; i++) history.push(said[i].text);
+  if (said.length > 0) next = I32.parseInt(said.last.substring(5)) + 1;
+}
+
 export function onJoin(conn: Connection): void {
   conn.data = new Member(nameFor(conn));
   conn.send("you " + label(conn));
+  for (let i = 0; i < history.length; i++) conn.send("said " + history[i]);
   const lines = ["members"];
   const all = room.connections();
   for (let i = 0; i < all.length; i++) {
@@ -31,17 +43,31 @@ export function onMessage(conn: Connection, msg: Message): void {
     conn.close(4400, "that message is too long");
     return;
   }
-  room.broadcast("say " + label(conn) + "\n" + msg.text);
+  const said = conn.id + " " + Date.now().toString() + " " + name(conn) + "\n" + msg.text;
+  room.broadcast("say " + said); // leaves when the next line is stored
+  db.set(key(next), said);
+  if (next >= KEPT) db.del(key(next - KEPT));
+  next++;
+  history.push(said);
+  if (history.length > KEPT) history.shift();
 }
 
 export function onLeave(conn: Connection): void {
   room.broadcast("leave " + label(conn));
 }
 
+function key(number: i32): string {
+  return "said/" + number.toString().padStart(10, "0"); // keys are listed in bytewise order
+}
+
 /** "ID NAME": the id is unique in the room, the name need not be. */
 function label(conn: Connection): string {
+  return conn.id + " " + name(conn);
+}
+
+function name(conn: Connection): string {
   if (conn.data === null) conn.data = new Member(nameFor(conn)); // the room has restarted since it joined
-  return conn.id + " " + (conn.data as Member).name;
+  return (conn.data as Member).name;
 }
 
 /** The user of its token, or ?user=, or ?name=, or a guest. */

@@ -1,48 +1,56 @@
-// The page of the chat room: one WebSocket, lines of text (the protocol stands in src/room.ts).
-const url = new URLSearchParams(location.search);
-const service = url.get("service") ?? "chat", room = url.get("room") ?? "lobby", name = url.get("user") ?? url.get("name");
-const $ = id => document.getElementById(id);
-const members = new Map(); // id -> name
-let socket, me = "", delay = 500;
+// The page of the chat room: lines of text (the protocol stands in src/room.ts).
+import { $, join, keepName, myName } from "./room.mjs";
 
-function connect() {
-  const query = name ? "?name=" + encodeURIComponent(name) : "";
-  socket = new WebSocket(`${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/${service}/${encodeURIComponent(room)}${query}`, "ramp.1");
-  socket.onopen = () => { delay = 500; status("in " + room); };
-  socket.onmessage = event => read(event.data);
-  socket.onclose = event => {
+const members = new Map(); // id -> name
+let me = "", lastSpeaker = "";
+
+const room = join({
+  query: () => (myName() ? { name: myName() } : {}),
+  onMessage(text) {
+    const [head, ...rest] = text.split("\n"), [kind, id, ...words] = head.split(" "), who = words.join(" ");
+    if (kind === "you") {
+      $("log").replaceChildren(); // what was said comes again
+      lastSpeaker = "";
+      me = id;
+      members.set(id, who);
+    }
+    if (kind === "members") for (const line of rest) members.set(line.split(" ")[0], line.slice(line.indexOf(" ") + 1));
+    if (kind === "join") { members.set(id, who); note(`${who} is here`); }
+    if (kind === "leave") { members.delete(id); note(`${who} has left`); }
+    if (kind === "say" || kind === "said") said(id, Number(words[0]), words.slice(1).join(" "), rest.join("\n"));
+    showMembers();
+  },
+  onClose() {
     members.clear();
     showMembers();
-    if (event.code >= 4400 && event.code < 4500) return status(event.reason || "closed by the room");
-    status("no connection; trying again …");
-    setTimeout(connect, delay);
-    delay = Math.min(delay * 2, 10000);
-  };
+  },
+});
+
+/** The same name has the same colour, today and tomorrow. */
+const hue = name => [...name].reduce((h, c) => (h * 31 + c.charCodeAt(0)) % 360, 7);
+
+function said(id, time, who, text) {
+  const item = document.createElement("li"), name = document.createElement("b"), at = document.createElement("time");
+  item.className = (id === me || who === myName() ? "mine" : "") + (who === lastSpeaker ? "" : " new");
+  name.textContent = who === lastSpeaker ? "" : who;
+  name.style.setProperty("--name", hue(who));
+  at.textContent = new Date(time).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
+  at.dateTime = new Date(time).toISOString();
+  lastSpeaker = who;
+  item.append(name, text, at);
+  add(item);
 }
 
-function read(text) {
-  const [head, ...rest] = text.split("\n"), [kind, id, ...words] = head.split(" "), who = words.join(" ");
-  if (kind === "you") { me = id; members.set(id, who); }
-  if (kind === "members") for (const line of rest) members.set(line.split(" ")[0], line.slice(line.indexOf(" ") + 1));
-  if (kind === "join") { members.set(id, who); line("note", `${who} is here`); }
-  if (kind === "leave") { members.delete(id); line("note", `${who} has left`); }
-  if (kind === "say") line("", rest.join("\n"), who, id);
-  showMembers();
+function note(text) {
+  const item = document.createElement("li");
+  item.className = "note";
+  item.textContent = text;
+  lastSpeaker = "";
+  add(item);
 }
 
-const status = text => { $("status").textContent = text; };
-const colour = id => `oklch(65% 0.16 ${[...id].reduce((h, c) => (h * 31 + c.charCodeAt(0)) % 360, 7)})`;
-
-function line(kind, text, who = "", id = "") {
-  const log = $("log"), item = document.createElement("li"), atEnd = log.scrollHeight - log.scrollTop - log.clientHeight < 40;
-  item.className = kind;
-  if (who) {
-    const b = document.createElement("b");
-    b.textContent = who + "  ";
-    b.style.setProperty("--name", colour(id));
-    item.append(b);
-  }
-  item.append(text);
+function add(item) {
+  const log = $("log"), atEnd = log.scrollHeight - log.scrollTop - log.clientHeight < 60;
   log.append(item);
   while (log.children.length > 500) log.firstChild.remove();
   if (atEnd) log.scrollTop = log.scrollHeight;
@@ -53,17 +61,17 @@ function showMembers() {
     const item = document.createElement("li");
     item.textContent = who;
     item.className = id === me ? "me" : "";
-    item.style.setProperty("--name", colour(id));
+    item.style.setProperty("--name", hue(who));
     return item;
   }));
 }
 
+$("name").value = myName();
+$("name").onchange = () => {
+  keepName($("name").value);
+  room.rejoin();
+};
 $("form").onsubmit = event => {
   event.preventDefault();
-  const text = $("text").value;
-  if (!text || socket.readyState !== WebSocket.OPEN) return;
-  socket.send(text);
-  $("text").value = "";
+  if ($("text").value && room.send($("text").value)) $("text").value = "";
 };
-
-connect();

@@ -52,3 +52,28 @@ test("answers over HTTP", async () => {
   assert.match(answer.headers, /^content-type: application\/json$/m);
   assert.equal(r.request("PUT", "/").status, 404);
 });
+
+test("goes off when nobody is here, and after a restart of the server", async () => {
+  const r = await room(), ann = r.join("ann");
+  ann.send("start 60");
+  ann.leave();
+  assert.equal(r.events.at(-1).type, "timer_clear"); // nobody looks: no ticks, and the room may end
+  r.advance(10000);
+  r.crash();
+  const bob = r.join("bob");
+  assert.equal(bob.last, state(50, 60, true));
+  r.advance(1000);
+  assert.equal(bob.last, state(49, 60, true));
+  r.advance(60000);
+  assert.equal(bob.last, state(0, 60, false));
+});
+
+test("a new version goes on ticking", async () => {
+  const r = await room(), ann = r.join("ann");
+  ann.send("start 10");
+  r.advance(1500);
+  await r.reload();
+  ann.take();
+  r.advance(500);
+  assert.deepEqual(ann.take(), [state(8, 10, true)]);
+});

@@ -1,41 +1,32 @@
 // The page of the countdown room: commands as text, the room's state as JSON.
-const url = new URLSearchParams(location.search);
-const service = url.get("service") ?? "countdown", room = url.get("room") ?? "lobby";
-const $ = id => document.getElementById(id);
-let socket, state = { left: 0, of: 0, running: false }, delay = 500;
+import { $, join } from "./room.mjs";
 
-function connect() {
-  socket = new WebSocket(`${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/${service}/${encodeURIComponent(room)}`, "ramp.1");
-  socket.onopen = () => { delay = 500; $("status").textContent = "everybody in " + room + " sees this clock"; };
-  socket.onmessage = event => {
-    const m = JSON.parse(event.data);
-    if (m.error) $("status").textContent = m.error;
+let state = { left: 0, of: 0, running: false };
+
+const room = join({
+  onMessage(text) {
+    const m = JSON.parse(text);
+    if (m.error) $("note").textContent = m.error;
     else show(m);
-  };
-  socket.onclose = event => {
-    if (event.code >= 4400 && event.code < 4500) return;
-    $("status").textContent = "no connection; trying again …";
-    setTimeout(connect, delay);
-    delay = Math.min(delay * 2, 10000);
-  };
-}
+  },
+});
 
 function show(next) {
-  $("ring").classList.toggle("jump", next.left > state.left || next.of !== state.of);
+  const { left, of, running } = next;
+  $("ring").classList.toggle("jump", left > state.left || of !== state.of);
+  document.body.classList.toggle("over", state.running && !running && left === 0);
   state = next;
-  const { left, of, running } = state;
   $("left").textContent = `${Math.floor(left / 60)}:${String(left % 60).padStart(2, "0")}`;
   $("ring").style.strokeDasharray = `${of ? (left / of) * 100 : 0} 100`;
-  $("toggle").textContent = running || !left || left === of ? "Pause" : "Resume";
-  $("toggle").disabled = !left || (!running && left === of);
+  $("ring").style.opacity = left ? 1 : 0; // a round end is a dot even at length 0
+  $("toggle").textContent = running || !left ? "Pause" : left === of ? "Go" : "Resume";
+  $("toggle").disabled = !left;
   $("reset").disabled = left === of && !running;
   document.title = left ? `${$("left").textContent} Countdown` : "Countdown";
 }
 
-const say = text => { if (socket.readyState === WebSocket.OPEN) socket.send(text); };
-$("form").onsubmit = event => { event.preventDefault(); say("start " + $("seconds").value); };
-$("toggle").onclick = () => say(state.running ? "pause" : "resume");
-$("reset").onclick = () => say("reset");
-
+for (const button of document.querySelectorAll("[data-seconds]")) button.onclick = () => room.send("start " + button.dataset.seconds);
+$("form").onsubmit = event => { event.preventDefault(); room.send("start " + $("seconds").value); };
+$("toggle").onclick = () => room.send(state.running ? "pause" : "resume");
+$("reset").onclick = () => room.send("reset");
 show(state);
-connect();
