@@ -413,11 +413,12 @@ struct ramp_outcome {
     bool joined;                 /* join: it is a member now, even if its handler failed */
     const ramp_event *events;    /* in order; none if FAILED */
     size_t event_count;
-    ramp_status status;  /* FAILED: why */
-    const char *message; /* FAILED: a sentence; else "" */
-    const char *where;   /* FAILED: "file:line:col" of the user's source if known; else "" */
-    uint64_t cpu_ns;     /* guest time */
-    bool suspendable;    /* ran on the path that can suspend */
+    ramp_status status;      /* FAILED: why */
+    const char *message;     /* FAILED: a sentence; else "" */
+    uint32_t events_dropped; /* FAILED: how many it had emitted */
+    const char *where;       /* FAILED: "file:line:col" of the user's source if known; else "" */
+    uint64_t cpu_ns;         /* guest time */
+    bool suspendable;        /* ran on the path that can suspend */
     /* deploy: live rooms that use the new version now; those that stay on the old one, since the new one
      * failed to open there; connections of the former */
     uint32_t rooms_moved, rooms_kept, connections_kept;

@@ -122,8 +122,7 @@ static void scan_done(ramp_host *host, struct request *request, struct answer *a
     const ramp_answer *page = &answer->answer;
 
     (void)request;
-    if (page->status)
-        host_log(host, 2, "", "", "cannot read the rooms' alarms: %s", page->message);
+    if (page->status) host_log(host, 2, "", "", "cannot read the rooms' alarms: %s", page->message);
     for (size_t i = 0; i < page->alarm_count && !page->status; i++) {
         const ramp_alarm *at = &page->alarms[i];
         if (host->options.owns_room &&
@@ -182,7 +181,8 @@ uint64_t alarms_deadline(const ramp_host *host) {
     if (!node) return due_ns;
     if ((int64_t)node->key < now_ms + wait_ms) wait_ms = (int64_t)node->key - now_ms;
     if (wait_ms < 0) wait_ms = 0;
-    if (host->now_ns + (uint64_t)wait_ms * MS < due_ns) due_ns = host->now_ns + (uint64_t)wait_ms * MS;
+    if (host->now_ns + (uint64_t)wait_ms * MS < due_ns)
+        due_ns = host->now_ns + (uint64_t)wait_ms * MS;
     return due_ns;
 }
 

@@ -19,8 +19,8 @@ struct alarms {
     struct map rooms; /* "service\0room" -> struct alarm */
     struct heap due;  /* by at_ms */
     struct request request;
-    uint64_t scan_ns;  /* monotonic: when the db is asked next */
-    int64_t until_ms;  /* of the scan under way */
+    uint64_t scan_ns; /* monotonic: when the db is asked next */
+    int64_t until_ms; /* of the scan under way */
 };
 
 void alarms_init(ramp_host *host, uint64_t seed);

@@ -68,7 +68,8 @@ struct call *call_new(struct room *room, ramp_call_kind kind) {
     list_init(&call->kv_values);
     call->budget_ns = UINT64_C(1000000) * (kind == RAMP_CALL_OPEN ? host->options.open_cpu_ms
                                                                   : host->options.call_cpu_ms);
-    table_touch(host, room->module);
+    /* The end of a room is nothing that anybody has asked of it. */
+    if (kind != RAMP_CALL_SAVE && kind != RAMP_CALL_CLOSE) table_touch(host, room->module);
     return call;
 }
 
@@ -84,6 +85,7 @@ static void call_drop_batch(struct call *call) {
 
     for (struct list *node; (node = list_pop_front(&call->kv_values));)
         kv_unreserve(kv, list_item(node, struct kv_value, in_batch));
+    call->events_dropped += (uint32_t)call->batch.count;
     batch_reset(&call->batch);
     call->clears_alarm = false;
 }
@@ -525,6 +527,8 @@ void call_tell(struct call *call) {
         outcome.status = call->status;
         outcome.message = call->message;
         outcome.where = call->where;
+        /* A call whose commit was lost still has them. */
+        outcome.events_dropped = call->events_dropped + (uint32_t)call->batch.count;
     } else {
         if (call->is_held) call_skip_gone(call);
         outcome.events = call->batch.events;

@@ -66,6 +66,7 @@ struct call {
     uint64_t budget_ns, cpu_ns, entered_ns;
     uint64_t thread_ns, thread_mark_ns; /* CPU time of the thread, counted since the first epoch */
     uint32_t log_count;
+    uint32_t events_dropped;
     uint32_t new_timers;  /* that the batch will add, counted generously */
     int32_t result_value; /* of ramp_abi_v1; written when the call ends */
     ramp_status status;   /* FAILED */

@@ -31,17 +31,10 @@ void gate_init(struct gate *gate) {
     list_init(&gate->in_sync);
 }
 
-bool gate_is_open(const struct gate *gate) {
-    return gate->count == 0 && gate->phase == GATE_IDLE;
-}
-
-bool gate_is_full(const struct gate *gate) {
-    return gate->count >= LIMIT_GATE_CALLS || gate->size >= LIMIT_GATE_BYTES;
-}
-
 bool gate_has_state(const struct gate *gate) {
     for (const struct list *node = gate->batches.next; node != &gate->batches; node = node->next)
-        if (list_item((struct list *)(uintptr_t)node, struct call, in_gate)->batch.needs & BATCH_STATE)
+        if (list_item((struct list *)(uintptr_t)node, struct call, in_gate)->batch.needs &
+            BATCH_STATE)
             return true;
     return false;
 }
@@ -84,7 +77,8 @@ void gate_done(struct room *room) {
 }
 
 int64_t gate_alarm(const struct gate *gate) {
-    for (struct list *node = gate->batches.previous; node != &gate->batches; node = node->previous) {
+    for (struct list *node = gate->batches.previous; node != &gate->batches;
+         node = node->previous) {
         const struct call *call = list_item(node, struct call, in_gate);
         if (call_sets_alarm(call)) return call->alarm_ms;
     }
@@ -275,7 +269,8 @@ static void fence_done(ramp_host *host, struct request *request, struct answer *
     ramp_head head = answer->answer.head;
 
     answer_free(answer);
-    if (status == RAMP_OK || (status == RAMP_CONFLICT && !is_own_commit(gate, &head, gate->writer))) {
+    if (status == RAMP_OK ||
+        (status == RAMP_CONFLICT && !is_own_commit(gate, &head, gate->writer))) {
         deadline_clear(host, &gate->deadline);
         gate_settle(room, false, gate->fence);
     } else if (status == RAMP_CONFLICT) {
@@ -299,7 +294,8 @@ static void gate_send_fence(struct room *room) {
     deadline_set(host, &gate->deadline, host->now_ns + LIMIT_FENCE_MS * MS);
     if (!ticket) return; /* again, when it is due */
     gate->phase = GATE_FENCE;
-    if (!gate->fence) host->options.random(host->options.context, &gate->fence, sizeof(gate->fence));
+    if (!gate->fence)
+        host->options.random(host->options.context, &gate->fence, sizeof(gate->fence));
     db->commit(db->context, host, ticket,
                &(ramp_commit){.size = sizeof(ramp_commit),
                               .service = room->service->name,
@@ -402,7 +398,8 @@ static void state_done(ramp_host *host, struct request *request, struct answer *
         room_state_saved(room, gate->state_call);
         gate_mark_stored(room);
     } else {
-        snprintf(why, sizeof(why), "the room's state could not be saved: %s", answer->answer.message);
+        snprintf(why, sizeof(why), "the room's state could not be saved: %s",
+                 answer->answer.message);
         gate_state_failed(room, why);
     }
     answer_free(answer);

@@ -18,6 +18,7 @@
 
 #include <ramp/driver.h>
 
+#include "base/limits.h"
 #include "base/list.h"
 #include "core/deadline.h"
 #include "core/requests.h"
@@ -58,9 +59,13 @@ void gate_init(struct gate *gate);
 /* The room is freed: drops what waits, without telling anybody. */
 void gate_done(struct room *room);
 /* Nothing waits and nothing is under way. */
-bool gate_is_open(const struct gate *gate);
+static inline bool gate_is_open(const struct gate *gate) {
+    return gate->count == 0 && gate->phase == GATE_IDLE;
+}
 /* As much waits as may: the room runs no further call. */
-bool gate_is_full(const struct gate *gate);
+static inline bool gate_is_full(const struct gate *gate) {
+    return gate->count >= LIMIT_GATE_CALLS || gate->size >= LIMIT_GATE_BYTES;
+}
 /* A state that waits to be saved: the room's next instance waits for it. */
 bool gate_has_state(const struct gate *gate);
 /* The room may not be opened: whether its last commit has landed is not known. */

@@ -181,6 +181,12 @@ void ramp_host_free(ramp_host *host) {
 
 /* ---- a step -------------------------------------------------------------------------------- */
 
+static bool host_has_due_timers(const ramp_host *host) {
+    const struct timers *timers = timer_queue_first(&host->timers);
+
+    return timers && timers->next_ns <= host->now_ns;
+}
+
 /* Queues the timers that are due in their rooms. */
 static void host_fire_timers(ramp_host *host) {
     static const uint64_t retry_ns = LIMIT_TIMER_MS_MIN * UINT64_C(1000000);
@@ -242,6 +248,9 @@ static void host_meet_deadlines(ramp_host *host) {
 
 /* What drivers have answered, and what is to be told them. */
 static void host_settle_storage(ramp_host *host) {
+    if (list_empty(&host->request_answers) && list_empty(&host->lost_answers) &&
+        host->kv.pending.count == 0)
+        return; /* as in nearly every step of a host whose rooms do not store */
     requests_settle(host);
     kv_step(&host->kv, host, host->now_ns);
     requests_settle(host); /* of a driver that answers at once */
@@ -259,7 +268,7 @@ bool ramp_host_step(ramp_host *host) {
     host_settle_storage(host);
     host_meet_deadlines(host);
     alarms_step(host);
-    host_fire_timers(host);
+    if (host_has_due_timers(host)) host_fire_timers(host);
     host_end_idle_rooms(host);
     /* Those that are ready now have a turn; who becomes ready meanwhile has one in the next step. */
     list_init(&turn);
@@ -268,7 +277,8 @@ bool ramp_host_step(ramp_host *host) {
         host_run_service(host, list_item(node, struct service, in_ready));
     service_settle_answers(host); /* of stores that answer at once */
     host_settle_storage(host);
-    if (host->table.retry) service_retry_queued(host);
+    if (host->table.retry && !list_empty(&host->table.waiting)) service_retry_queued(host);
+    host->table.retry = false;
     host->stepping = false;
     return !list_empty(&host->ready) || !list_empty(&host->request_answers);
 }

@@ -191,8 +191,7 @@ static enum begun open_failed(struct room *room, ramp_status status, const char 
 
 /* Another room has the place of a second instance: this one is woken when it is free. */
 static enum begun room_await_place(struct room *room) {
-    if (list_empty(&room->in_switch))
-        list_push_back(&room_host(room)->switching, &room->in_switch);
+    if (list_empty(&room->in_switch)) list_push_back(&room_host(room)->switching, &room->in_switch);
     return BEGUN_WAITS;
 }
 
@@ -201,12 +200,16 @@ static void look_again(ramp_host *host, struct deadline *deadline) {
     room_make_ready(list_item(deadline, struct room, life_deadline));
 }
 
-/* The room that has been idle longest makes way for one that something happens in. false: none is idle. */
+/* The room that has been idle longest, and can be saved, makes way for one that something happens in. false:
+ * there is none. */
 static bool room_take_place(struct room *room) {
     ramp_host *host = room_host(room);
+    struct list *node = host->idle.next;
 
-    if (list_empty(&host->idle)) return false;
-    room_end(list_item(host->idle.next, struct room, in_idle));
+    while (node != &host->idle && list_item(node, struct room, in_idle)->save_failed)
+        node = node->next;
+    if (node == &host->idle) return false;
+    room_end(list_item(node, struct room, in_idle));
     room->life_deadline.due = look_again; /* it may have found something to do instead */
     deadline_set(host, &room->life_deadline, host->now_ns + LIMIT_RETRY_MS * MS);
     return true;
@@ -259,7 +262,7 @@ void room_opened(struct room *room, const struct call *call) {
 /* ---- saving -------------------------------------------------------------------------------- */
 
 bool room_can_save(const struct room *room) {
-    return room->module && room_host(room)->options.states && room_has(room, EXPORT_on_save);
+    return room->module && room->module->can_save;
 }
 
 bool room_must_save(const struct room *room) {
@@ -340,7 +343,7 @@ enum begun room_begin_switch(struct room *room) {
     ramp_host *host = room_host(room);
     struct module *next = room->next;
 
-    if (!room->is_open) { /* nothing to put aside: it opens with the new version */
+    if (!room->is_open) {  /* nothing to put aside: it opens with the new version */
         next->pin_count++; /* until it is ours */
         room_set_next(room, NULL);
         room_set_module(room, next);

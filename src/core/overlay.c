@@ -93,8 +93,7 @@ static size_t call_each(const struct call *call, const struct range *range, stru
     size_t count = batch_each(&call->batch, range, found, 0);
 
     for (struct list *node = batches->previous; node != batches; node = node->previous)
-        count =
-            batch_each(&list_item(node, struct call, in_gate)->batch, range, found, count);
+        count = batch_each(&list_item(node, struct call, in_gate)->batch, range, found, count);
     return count;
 }
 
@@ -169,9 +168,8 @@ static bool merge_next(struct merge *merge, ramp_bytes *ret_key, ramp_bytes *ret
         const struct overlay_entry *own = merge->at_overlay < merge->overlay->count
                                               ? &merge->overlay->entries[merge->at_overlay]
                                               : NULL;
-        const ramp_entry *stored = merge->at_stored < merge->stored_count
-                                       ? &merge->stored[merge->at_stored]
-                                       : NULL;
+        const ramp_entry *stored =
+            merge->at_stored < merge->stored_count ? &merge->stored[merge->at_stored] : NULL;
         int order;
         if (!own && !stored) return false;
         order = !own ? 1 : !stored ? -1 : bytes_compare(own->key, stored->key);
@@ -199,8 +197,10 @@ static unsigned char *put_bytes(unsigned char *at, ramp_bytes bytes) {
 
 bool overlay_merge(const struct overlay *overlay, const ramp_entry *stored, size_t stored_count,
                    bool stored_more, uint32_t limit, size_t bytes_max, ramp_bytes *ret_result) {
-    const struct merge start = {
-        .overlay = overlay, .stored = stored, .stored_count = stored_count, .stored_more = stored_more};
+    const struct merge start = {.overlay = overlay,
+                                .stored = stored,
+                                .stored_count = stored_count,
+                                .stored_more = stored_more};
     struct merge merge = start;
     size_t size = 8, count = 0;
     bool more = false;

@@ -33,9 +33,8 @@ static void pending_free(struct pending *pending) {
 }
 
 struct pending *pending_head(const struct call *call) {
-    return list_empty(&call->pendings)
-               ? NULL
-               : list_item(call->pendings.next, struct pending, in_call);
+    return list_empty(&call->pendings) ? NULL
+                                       : list_item(call->pendings.next, struct pending, in_call);
 }
 
 void pending_deliver(struct call *call) {
@@ -221,8 +220,7 @@ static bool list_ask(struct pending *pending, ramp_bytes after) {
 int32_t pending_db_list(struct call *call, ramp_bytes prefix, ramp_bytes after, uint32_t limit,
                         struct overlay *overlay) {
     int32_t error;
-    struct pending *pending =
-        pending_new(call, PENDING_DB_LIST, prefix.size + after.size, &error);
+    struct pending *pending = pending_new(call, PENDING_DB_LIST, prefix.size + after.size, &error);
 
     if (!pending) {
         overlay_done(overlay);

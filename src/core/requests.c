@@ -9,9 +9,9 @@
 #include "core/kv.h"
 
 /* Stands for an answer for which there was no memory: what it said is not known. */
-static struct answer answer_lost = {
-    .answer = {
-        .size = sizeof(ramp_answer), .status = RAMP_TIMEOUT, .message = "no memory for the answer"}};
+static struct answer answer_lost = {.answer = {.size = sizeof(ramp_answer),
+                                               .status = RAMP_TIMEOUT,
+                                               .message = "no memory for the answer"}};
 
 void answer_free(struct answer *answer) {
     if (answer != &answer_lost) mem_free(answer);

@@ -578,7 +578,7 @@ static enum next room_next_open(struct room *room) {
 }
 
 static enum next room_next_switch(struct room *room) {
-    if (!gate_is_open(&room->gate)) return NEXT_NOTHING;
+    if (room->is_open && !gate_is_open(&room->gate)) return NEXT_NOTHING;
     switch (room_begin_switch(room)) {
     case BEGUN_CALL: return NEXT_CALL;
     case BEGUN_WAITS: return NEXT_NOTHING;

@@ -227,10 +227,14 @@ static bool service_take_env(struct service *service, ramp_bytes env) {
 /* The answer is good: find it a place in the table. Takes `copy`. */
 static void service_place(struct service *service, struct load_copy *copy) {
     ramp_host *host = service->host;
-    struct module *module, *old;
+    struct module *module, *old = service->module;
     ramp_error error = {0};
-    ramp_status status = table_place(host, &copy->answer, service->module != NULL, &module, &error);
+    bool is_live = old && old->room_count > 0;
+    ramp_status status;
 
+    if (is_live) old->pin_count++; /* its rooms change over: they do not make way for their own version */
+    status = table_place(host, &copy->answer, old != NULL, &module, &error);
+    if (is_live) old->pin_count--;
     if (status == RAMP_BUSY) {
         if (service->state != SERVICE_QUEUED)
             service->until_ns = host->now_ns + LIMIT_EVICTION_MS * UINT64_C(1000000);

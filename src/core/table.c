@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/mem.h"
 #include "core/artefact.h"
+#include "core/call.h"
 #include "core/room.h"
 #include "engine/engine.h"
 
@@ -182,6 +183,8 @@ static ramp_status table_load(ramp_host *host, const ramp_load_answer *answer,
     module->id = answer->id;
     module_id_text(module);
     module->code = artefact.code;
+    module->can_save =
+        host->options.states && engine_module_has(module->code, EXPORT_on_save);
     module->lines = artefact.lines;
     module->size = artefact.size;
     list_init(&module->services);

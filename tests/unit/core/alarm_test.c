@@ -54,7 +54,7 @@ static void set_on_alarm(const struct program *program) {
     rig_setup(rig_service(&rig, "s"), &setup);
 }
 
-/* ---- once ---------------------------------------------------------------------------------------- */
+/* ---- once ------------------------------------------------------------------------------------ */
 
 static void an_alarm_fires_at_its_time_and_its_success_deletes_it(void **state) {
     struct program alarm = {.size = 0};
@@ -120,7 +120,7 @@ static void an_alarm_that_on_alarm_sets_again_stays(void **state) {
     rig_expect(&rig, "message ann\n> commit 3; alarm none\nalarm\n");
 }
 
-/* ---- rooms that are not open ------------------------------------------------------------------------ */
+/* ---- rooms that are not open ----------------------------------------------------------------- */
 
 static void an_alarm_wakes_a_room_that_has_ended(void **state) {
     (void)state;
@@ -187,7 +187,7 @@ static void thousands_of_alarms_fire_after_a_restart(void **state) {
     assert_int_equal(storage_head("s", "r2499").number, 2);
 }
 
-/* ---- failures ------------------------------------------------------------------------------------------ */
+/* ---- failures -------------------------------------------------------------------------------- */
 
 static void an_alarm_whose_handler_fails_is_tried_six_times_more(void **state) {
     static const uint32_t delays_s[] = {2, 8, 30, 120, 300, 600};
@@ -335,7 +335,7 @@ static void an_alarm_waits_for_a_room_that_does_not_open(void **state) {
     assert_int_equal(storage_head("s", "r").alarm_ms, 0);
 }
 
-/* ---- clocks -------------------------------------------------------------------------------------------- */
+/* ---- clocks ---------------------------------------------------------------------------------- */
 
 static void the_wall_clock_may_be_set(void **state) {
     (void)state;
@@ -356,7 +356,7 @@ static void the_wall_clock_may_be_set(void **state) {
     rig_expect(&rig, "alarm\n");
 }
 
-/* ---- order --------------------------------------------------------------------------------------------- */
+/* ---- order ----------------------------------------------------------------------------------- */
 
 /* Somebody clears it when it is already in the queue, behind a closed gate. */
 static void an_alarm_that_was_cleared_before_its_turn_is_not_called(void **state) {

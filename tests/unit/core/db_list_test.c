@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* db_list_test.c -- CONTRACT 1 and 2.3: what a room lists is the store under its own writes, against a model. */
+/* db_list_test.c -- CONTRACT 1, 2.3: a room lists the store under its own writes; against a model. */
 #include "unit/core/rig_storage.h"
 
 #include "base/limits.h"
 
 #define S AT_SCRATCH
 
-/* ---- results --------------------------------------------------------------------------------------- */
+/* ---- results --------------------------------------------------------------------------------- */
 
 /* The last binary broadcast, whole. */
 static struct {
@@ -31,7 +31,7 @@ static uint32_t told_u32(size_t at) {
     return value;
 }
 
-/* ---- the model: every key of one to three letters --------------------------------------------------- */
+/* ---- the model: every key of one to three letters -------------------------------------------- */
 
 enum { LETTERS = 3, KEYS = LETTERS + LETTERS * LETTERS + LETTERS * LETTERS * LETTERS };
 
@@ -48,7 +48,9 @@ static void make_keys(void) {
     size_t count = 0;
     memset(keys, 0, sizeof(keys));
     for (int length = 1; length <= 3; length++) {
-        int all = length == 1 ? LETTERS : length == 2 ? LETTERS * LETTERS : LETTERS * LETTERS * LETTERS;
+        int all = length == 1   ? LETTERS
+                  : length == 2 ? LETTERS * LETTERS
+                                : LETTERS * LETTERS * LETTERS;
         for (int i = 0; i < all; i++, count++)
             for (int k = 0, rest = i; k < length; k++, rest /= LETTERS)
                 keys[count].name[k] = (char)('a' + rest % LETTERS);
@@ -73,8 +75,8 @@ static void check_list(const char *prefix, const char *after, uint32_t limit, in
         count++;
         size = told_u32(at);
         if (size != strlen(key->name) || memcmp(told.bytes + at + 4, key->name, size) != 0)
-            fail_msg("round %d: prefix '%s' after '%s' limit %u: entry %u is '%.*s', not '%s'", round,
-                     prefix, after, limit, count, (int)size, told.bytes + at + 4, key->name);
+            fail_msg("round %d: prefix '%s' after '%s' limit %u: entry %u is '%.*s', not '%s'",
+                     round, prefix, after, limit, count, (int)size, told.bytes + at + 4, key->name);
         at += 4 + size;
         size = told_u32(at);
         if (size != strlen(key->value) || memcmp(told.bytes + at + 4, key->value, size) != 0)
@@ -83,8 +85,8 @@ static void check_list(const char *prefix, const char *after, uint32_t limit, in
         at += 4 + size;
     }
     if (told_u32(0) != count || told_u32(4) != more)
-        fail_msg("round %d: prefix '%s' after '%s' limit %u: %u entries, more %u; not %u, %u", round,
-                 prefix, after, limit, told_u32(0), told_u32(4), count, more);
+        fail_msg("round %d: prefix '%s' after '%s' limit %u: %u entries, more %u; not %u, %u",
+                 round, prefix, after, limit, told_u32(0), told_u32(4), count, more);
 }
 
 static uint64_t random_state;
@@ -162,8 +164,8 @@ static void a_list_is_the_store_under_the_rooms_own_writes(void **state) {
         random_key(after, true);
         program_poke(&program, AT_KEY, prefix, strlen(prefix));
         program_poke(&program, AT_VALUE, after, strlen(after));
-        DO(&program, db_list, AT_KEY, (int64_t)strlen(prefix), AT_VALUE, (int64_t)strlen(after), limit,
-           S, 64);
+        DO(&program, db_list, AT_KEY, (int64_t)strlen(prefix), AT_VALUE, (int64_t)strlen(after),
+           limit, S, 64);
         DO(&program, wait, AT_PAGE, 4096);
         DO(&program, room_broadcast, AT_PAGE, 4096, 1, 0, 0);
         told.size = 0;
@@ -195,7 +197,7 @@ static void a_list_is_the_store_under_the_rooms_own_writes(void **state) {
     assert_true(kept > 5);
 }
 
-/* ---- by bytes ---------------------------------------------------------------------------------------- */
+/* ---- by bytes -------------------------------------------------------------------------------- */
 
 /* The size of a list's result, its count and whether there is more. */
 static void list_of(ramp_connection *ann, const char *prefix, const char *after, int64_t limit,
@@ -203,14 +205,15 @@ static void list_of(ramp_connection *ann, const char *prefix, const char *after,
     struct program program = {.size = 0};
     program_poke(&program, AT_KEY, prefix, strlen(prefix));
     program_poke(&program, AT_VALUE, after, strlen(after));
-    DO(&program, db_list, AT_KEY, (int64_t)strlen(prefix), AT_VALUE, (int64_t)strlen(after), limit, S, 8);
+    DO(&program, db_list, AT_KEY, (int64_t)strlen(prefix), AT_VALUE, (int64_t)strlen(after), limit,
+       S, 8);
     DO(&program, wait, S, 8);
     DO(&program, load32, S);
     DO(&program, load32, S + 4);
     rig_ask(&rig, ann, &program);
     if (rig.told[1] != size || rig.told[2] != count || rig.told[3] != more)
-        fail_msg("line %d: %" PRId64 " bytes, %" PRId64 " entries, more %" PRId64, line, rig.told[1],
-                 rig.told[2], rig.told[3]);
+        fail_msg("line %d: %" PRId64 " bytes, %" PRId64 " entries, more %" PRId64, line,
+                 rig.told[1], rig.told[2], rig.told[3]);
 }
 #define LIST(...) list_of(ann, __VA_ARGS__, __LINE__)
 

@@ -35,7 +35,7 @@ static ramp_connection *ann_and_bob(ramp_connection **ret_bob) {
     return ann;
 }
 
-/* ---- in order ---------------------------------------------------------------------------------- */
+/* ---- in order -------------------------------------------------------------------------------- */
 
 static void frames_leave_when_the_write_they_depend_on_is_stored(void **state) {
     ramp_connection *bob;
@@ -64,7 +64,6 @@ static void frames_leave_when_the_write_they_depend_on_is_stored(void **state) {
     rig_expect(&rig, "message ann; db_del \"a\"; broadcast ann \"gone\"\n");
     assert_null(storage_row("a"));
 }
-
 
 static void what_gathers_behind_a_commit_shares_the_next_one(void **state) {
     ramp_connection *bob;
@@ -123,31 +122,23 @@ static void a_transaction_is_not_larger_than_one_call_may_be(void **state) {
     assert_int_equal(storage_held(DB_COMMIT), 0);
 }
 
-/* ---- reading one's own writes ------------------------------------------------------------------- */
+/* ---- reading one's own writes ---------------------------------------------------------------- */
 
-/* What db_get of the key says, as text; "" if it is not found. */
-static const char *reads(ramp_connection *connection, const char *key) {
-    static char text[64];
+/* What the store says of the key, as text; "" if it is not there. Nothing that waits has it. */
+static const char *stored(ramp_connection *connection, const char *key) {
+    static char text[9];
     struct program program = {.size = 0};
 
-    DO(&program, fill, S, 0, 64);
     program_get(&program, key);
-    DO(&program, wait, S, 64);
+    DO(&program, fill, S, 0, 8);
+    DO(&program, wait, S, 8);
     DO(&program, load64, S);
-    DO(&program, tell, 0);
-    rig.told_size = 0;
-    rig_do(connection, &program);
-    rig_run(&rig);
-    if (rig.told_size != 24) fail_msg("no answer");
-    if (rig.told[0] == INT32_MIN) snprintf(text, sizeof(text), "stored:");
-    else snprintf(text, sizeof(text), "own:");
-    if (rig.told[0] == RAMP_NOT_FOUND || rig.told[1] == RAMP_NOT_FOUND) strcat(text, "-");
-    else snprintf(text + strlen(text), 16, "%.8s", (const char *)&rig.told[2]);
+    rig_ask(&rig, connection, &program);
+    assert_int_equal(rig.told[0], INT32_MIN);
+    if (rig.told[1] == RAMP_NOT_FOUND) assert_int_equal(rig.told[2], 0);
+    else assert_true(rig.told[1] > 0);
+    memcpy(text, &rig.told[2], 8);
     return text;
-}
-
-static void see_told(struct rig *it, const ramp_outcome *outcome) {
-    (void)it, (void)outcome;
 }
 
 static void reads_see_ones_own_writes_then_those_that_wait_then_the_store(void **state) {
@@ -155,10 +146,9 @@ static void reads_see_ones_own_writes_then_those_that_wait_then_the_store(void *
     (void)state;
     ramp_connection *ann = rig_join(&rig, "ann");
     rig_run(&rig);
-    rig.on_done = see_told;
-    assert_string_equal(reads(ann, "a"), "stored:-");
+    assert_string_equal(stored(ann, "a"), "");
     storage_put(SHELF_DB, "s", "r", (ramp_bytes){"a", 1}, (ramp_bytes){"0", 1});
-    assert_string_equal(reads(ann, "a"), "stored:0");
+    assert_string_equal(stored(ann, "a"), "0");
 
     /* In one call: its own newest. Results are told by conn_send, which the gate holds, too. */
     storage_hold(DB_COMMIT);
@@ -185,19 +175,44 @@ static void reads_see_ones_own_writes_then_those_that_wait_then_the_store(void *
     rig_run(&rig);
     rig.transcript[rig.transcript_size] = '\0';
     /* set 0, set 0, found 1 "2", del 0, NOT_FOUND, set 0 */
-    assert_non_null(strstr(rig.transcript,
-                           "broadcast ann 0x00000000000000000000000000000000"
-                           "01000000000000003200000000000000"
-                           "0000000000000000ffffffffffffffff0000000000000000"));
+    assert_non_null(strstr(rig.transcript, "broadcast ann 0x00000000000000000000000000000000"
+                                           "01000000000000003200000000000000"
+                                           "0000000000000000ffffffffffffffff0000000000000000"));
     assert_non_null(
-        strstr(rig.transcript,
-               "broadcast ann 0xffffffffffffffff01000000000000003300000000000000"));
+        strstr(rig.transcript, "broadcast ann 0xffffffffffffffff01000000000000003300000000000000"));
     rig_forget(&rig);
-    assert_string_equal(reads(ann, "a"), "stored:-");
-    assert_string_equal(reads(ann, "b"), "stored:3");
+    assert_string_equal(stored(ann, "a"), "");
+    assert_string_equal(stored(ann, "b"), "3");
 }
 
-/* ---- commits that fail -------------------------------------------------------------------------- */
+/* The batch that the value came from has left meanwhile. */
+static void a_value_that_was_read_stays_until_the_next_import(void **state) {
+    struct program program = {.size = 0};
+    (void)state;
+    rig.cpu_read_ns = 1; /* a call that is never killed */
+    rig_open_with(NULL);
+    rig_start_ticking(&rig);
+    ramp_connection *ann = rig_join(&rig, "ann");
+    rig_run(&rig);
+    storage_hold(DB_COMMIT);
+    writes_and_says(ann, "a", "long value of a key");
+    rig_run(&rig);
+    program_poke(&program, AT_KEY, "a", 1);
+    DO(&program, db_get, AT_KEY, 1, S, 4);
+    DO(&program, spin, 100000000);
+    DO(&program, result_read, 11, S, 8);
+    DO(&program, load64, S);
+    DO(&program, tell, 0);
+    rig_do(ann, &program);
+    assert_true(ramp_host_step(rig.host)); /* its first slice is over */
+    storage_release(DB_COMMIT);
+    rig_run(&rig);
+    assert_int_equal(rig.told[0], 19);
+    assert_int_equal(rig.told[1], 8);
+    assert_memory_equal(&rig.told[2], "of a key", 8);
+}
+
+/* ---- commits that fail ----------------------------------------------------------------------- */
 
 /* Instances tell why they were opened. */
 static void tell_opens(void) {
@@ -267,7 +282,61 @@ static void a_call_that_waits_when_a_commit_is_lost_fails_too(void **state) {
     assert_int_equal(stats_now().connections, 0);
 }
 
-/* ---- outcomes that are not known ------------------------------------------------------------------- */
+/* So do those of a join, a leave, an alarm, and of a room that opens. */
+static void whatever_waits_when_a_commit_is_lost_fails_too(void **state) {
+    static const ramp_call_kind kinds[] = {RAMP_CALL_JOIN,  RAMP_CALL_LEAVE, RAMP_CALL_ALARM,
+                                           RAMP_CALL_TIMER, RAMP_CALL_OPEN,  RAMP_CALL_ERROR,
+                                           RAMP_CALL_REQUEST};
+    (void)state;
+    for (size_t i = 0; i < COUNT(kinds); i++) {
+        struct program waits = {.size = 0}, program = {.size = 0}, setup = {.size = 0};
+        program_get(&waits, "b");
+        DO(&waits, wait, S, 64);
+        rig_service(&rig, "s")->env[0] = '\0';
+        if (kinds[i] == RAMP_CALL_OPEN) rig_setup(rig_service(&rig, "s"), &waits);
+        rig_service(&rig, "s")->version++;
+        ramp_error error;
+        assert_int_equal(ramp_service_update(rig.host, "s", NULL, &error), RAMP_OK);
+        ramp_connection *ann = rig_join(&rig, "ann"), *bob = rig_join(&rig, "bob");
+        rig_run(&rig);
+        storage_hold(DB_COMMIT);
+        storage_hold(DB_GET);
+        if (kinds[i] != RAMP_CALL_OPEN) program_install(&program, kinds[i], &waits);
+        DO(&program, alarm_set, RIG_START_MS);
+        DO(&program, timer_set, 1, 10, 0);
+        rig_do(ann, &program);
+        rig_run(&rig);
+        setup.size = 0;
+        switch (kinds[i]) {
+        case RAMP_CALL_JOIN: rig_join(&rig, "cat"); break;
+        case RAMP_CALL_LEAVE: ramp_leave(bob, 1000, NULL); break;
+        case RAMP_CALL_TIMER: rig.now_ns += 10 * RIG_MS; break;
+        case RAMP_CALL_ERROR: DO(&setup, panic, S, 0), rig_do(bob, &setup); break;
+        case RAMP_CALL_OPEN: DO(&setup, trap, 0), rig_do(bob, &setup), rig_do(ann, &empty); break;
+        case RAMP_CALL_REQUEST: assert_int_equal(rig_request(&rig, "r", &waits), RAMP_OK); break;
+        default: break;
+        }
+        rig_run(&rig);
+        if (storage_held(DB_GET) != 1) fail_msg("%s does not wait", ramp_call_name(kinds[i]));
+        uint32_t failures = rig.failures;
+        storage_refuse(DB_COMMIT, RAMP_IO);
+        rig_run(&rig);
+        assert_true(rig.failures >= failures + 2);
+        storage.holds[DB_COMMIT] = false;
+        storage_release(DB_GET);
+        rig_run(&rig);
+        assert_int_equal(stats_now().connections, 0);
+        for (int k = 0; k < 5; k++) {
+            rig_pass(&rig, LIMIT_ROOM_IDLE_MS);
+            storage_release(DB_GET);
+        }
+        assert_int_equal(stats_now().rooms, 0);
+        assert_int_equal(stats_now().timers, 0);
+        rig_forget(&rig);
+    }
+}
+
+/* ---- outcomes that are not known ------------------------------------------------------------- */
 
 static void a_commit_without_an_outcome_is_settled_by_a_fence(void **state) {
     (void)state;
@@ -486,7 +555,102 @@ static void a_head_that_cannot_be_read_fails_the_calls(void **state) {
     rig_run(&rig);
 }
 
-/* ---- how much may wait ---------------------------------------------------------------------------- */
+/* ---- opening and closing --------------------------------------------------------------------- */
+
+static void what_on_open_writes_holds_back_the_join(void **state) {
+    struct program setup = {.size = 0};
+    (void)state;
+    program_db(&setup, "opened", "1");
+    DO(&setup, head, 0);
+    rig_setup(rig_service(&rig, "s"), &setup);
+    storage_hold(DB_COMMIT);
+    storage_tell(DB_COMMIT);
+    rig_join(&rig, "ann");
+    rig_expect(&rig, "> commit 1 \"opened\" \"1\"\n");
+    storage_answer(DB_COMMIT);
+    rig_expect(&rig, "open; db_set \"opened\" \"1\"; broadcast nobody "
+                     "0x00000000000000000000000000000000\njoin ann\n");
+    /* A new version opens, and what it wrote cannot be stored: the next begins with what is. */
+    ramp_error error;
+    rig_service(&rig, "s")->version = 7;
+    assert_int_equal(ramp_service_update(rig.host, "s", NULL, &error), RAMP_OK);
+    rig_expect(&rig, "save\n> commit 2 \"opened\" \"1\"\ndeploy; moved 1, kept 0, connections 1\n");
+    storage_refuse(DB_COMMIT, RAMP_IO);
+    rig_expect(&rig, "open FAILED UNAVAILABLE\nclosed ann 1011\n> commit 2 \"opened\" \"1\"\n");
+    storage_answer(DB_COMMIT);
+    rig_expect(&rig, "open; db_set \"opened\" \"1\"; broadcast nobody "
+                     "0x00000000040000000000000000000000\nleave ann\n");
+}
+
+static void what_on_close_writes_is_stored_before_the_room_goes(void **state) {
+    struct program program = {.size = 0}, close = {.size = 0};
+    (void)state;
+    for (int fails = 0; fails < 2; fails++) {
+        program.size = close.size = 0;
+        program_db(&close, "closed", fails ? "2" : "1");
+        program_install(&program, RAMP_CALL_CLOSE, &close);
+        assert_int_equal(rig_request(&rig, "r", &program), RAMP_OK);
+        rig_run(&rig);
+        rig_forget(&rig);
+        storage_hold(DB_COMMIT);
+        rig_pass(&rig, LIMIT_ROOM_IDLE_MS);
+        rig_expect(&rig, "save\n");
+        assert_int_equal(stats_now().rooms, 1);
+        if (fails) storage_refuse(DB_COMMIT, RAMP_IO);
+        else storage_answer(DB_COMMIT);
+        rig_expect(&rig, fails ? "close FAILED UNAVAILABLE\n" : "close; db_set \"closed\" \"1\"\n");
+        storage.holds[DB_COMMIT] = false;
+        assert_int_equal(stats_now().rooms, 0);
+        assert_string_equal(storage_row("closed"), "1");
+    }
+}
+
+/* An alarm that is due waits, and whoever comes behind it is refused all the same. */
+static void a_lost_room_refuses_also_when_its_alarm_is_due(void **state) {
+    struct program program = {.size = 0};
+    (void)state;
+    ramp_connection *ann = rig_join(&rig, "ann");
+    DO(&program, alarm_set, RIG_START_MS + 65000);
+    rig_do(ann, &program);
+    rig_run(&rig);
+    storage_hold(DB_COMMIT);
+    writes_and_says(ann, "a", "1");
+    rig_run(&rig);
+    for (int i = 0; i < 70; i++) rig_pass(&rig, 1000);
+    rig_forget(&rig);
+    rig_join(&rig, "bob");
+    rig_expect(&rig, "join bob FAILED UNAVAILABLE\n");
+    storage_answer_nth(DB_COMMIT, 1);
+    storage.holds[DB_COMMIT] = false;
+    rig_run(&rig);
+    for (int i = 0; i < 70; i++) rig_pass(&rig, 1000);
+    rig.transcript[rig.transcript_size] = '\0';
+    assert_non_null(strstr(rig.transcript, "open\n"));
+    assert_non_null(strstr(rig.transcript, "leave ann\n"));
+    assert_non_null(strstr(rig.transcript, "alarm\n"));
+    assert_int_equal(storage_head("s", "r").alarm_ms, 0);
+}
+
+/* A new version is there while nobody knows what became of a commit. */
+static void a_lost_room_refuses_also_when_it_is_to_change_over(void **state) {
+    ramp_error error;
+    (void)state;
+    ramp_connection *ann = rig_join(&rig, "ann");
+    rig_run(&rig);
+    storage_hold(DB_COMMIT);
+    writes_and_says(ann, "a", "1");
+    rig_run(&rig);
+    for (int i = 0; i < 70; i++) rig_pass(&rig, 1000);
+    rig_forget(&rig);
+    rig_service(&rig, "s")->version = 7;
+    assert_int_equal(ramp_service_update(rig.host, "s", NULL, &error), RAMP_OK);
+    rig_join(&rig, "bob");
+    rig_expect(&rig, "deploy; moved 1, kept 0, connections 1\njoin bob FAILED UNAVAILABLE\n");
+    storage_answer_nth(DB_COMMIT, 1);
+    rig_expect(&rig, "open\nleave ann\n");
+}
+
+/* ---- how much may wait ----------------------------------------------------------------------- */
 
 static void at_most_256_calls_wait_then_the_room_stands_still(void **state) {
     (void)state;
@@ -529,7 +693,7 @@ static void at_most_a_mebibyte_waits_but_an_open_gate_takes_any_call(void **stat
     assert_int_equal(stats_now().calls, calls + 1);
 }
 
-/* ---- who hears of it ------------------------------------------------------------------------------ */
+/* ---- who hears of it ------------------------------------------------------------------------- */
 
 static void who_has_left_meanwhile_gets_nothing(void **state) {
     struct program program = {.size = 0};
@@ -589,7 +753,7 @@ static void a_host_that_goes_drops_what_waits(void **state) {
     assert_int_equal(storage.cancelled, 1);
 }
 
-/* ---- failures inside, while the gate is closed ------------------------------------------------------- */
+/* ---- failures inside, while the gate is closed ----------------------------------------------- */
 
 static void a_trap_behind_a_closed_gate_drops_only_its_own_call(void **state) {
     struct program trap = {.size = 0};
@@ -655,7 +819,7 @@ static void a_room_with_an_open_commit_does_not_end(void **state) {
     assert_int_equal(stats_now().rooms, 0);
 }
 
-/* ---- timers ---------------------------------------------------------------------------------------- */
+/* ---- timers ---------------------------------------------------------------------------------- */
 
 static void timers_hold_from_the_end_of_the_call(void **state) {
     struct program program = {.size = 0};
@@ -675,7 +839,7 @@ static void timers_hold_from_the_end_of_the_call(void **state) {
     rig_expect(&rig, "message ann; db_set \"a\" \"1\"; timer_set 1 50 0\ntimer\n");
 }
 
-/* ---- kv, and kv_sync ------------------------------------------------------------------------------- */
+/* ---- kv, and kv_sync ------------------------------------------------------------------------- */
 
 static void kv_writes_leave_with_their_batch(void **state) {
     struct program program = {.size = 0}, panic = {.size = 0};
@@ -776,10 +940,11 @@ static void a_kv_sync_that_is_not_acknowledged_fails_after_10_seconds(void **sta
     rig_expect(&rig, "");
     rig_pass(&rig, 1000);
     /* Kind 2, connection, code 7, what failed. */
-    rig_expect(&rig, "message ann FAILED UNAVAILABLE\nmessage ann; broadcast ann \"behind\"\n"
-                     "error; broadcast ann 0x020000000000100007000000370000006b762e73796e633a20746865"
-                     "206b76206261636b656e6420686173206e6f742061636b6e6f776c65646765642074686520777269"
-                     "746573\n");
+    rig_expect(&rig,
+               "message ann FAILED UNAVAILABLE\nmessage ann; broadcast ann \"behind\"\n"
+               "error; broadcast ann 0x020000000000100007000000370000006b762e73796e633a20746865"
+               "206b76206261636b656e6420686173206e6f742061636b6e6f776c65646765642074686520777269"
+               "746573\n");
     rig_forget(&rig);
     /* What it wrote stays, and so do its timers; no member is closed. */
     assert_string_equal(storage_row("a"), "1");
@@ -791,7 +956,7 @@ static void a_kv_sync_that_is_not_acknowledged_fails_after_10_seconds(void **sta
     assert_non_null(storage_find(SHELF_KV, "s", "r", (ramp_bytes){"k", 1}));
 }
 
-/* ---- saved state in any call ------------------------------------------------------------------------- */
+/* ---- saved state in any call ----------------------------------------------------------------- */
 
 static void a_state_is_saved_after_the_commit_and_before_the_frames(void **state) {
     struct program program = {.size = 0};
@@ -827,7 +992,7 @@ static void a_state_is_saved_after_the_commit_and_before_the_frames(void **state
     assert_int_equal(stats_now().saves_failed, 1);
 }
 
-/* ---- limits ------------------------------------------------------------------------------------------ */
+/* ---- limits ---------------------------------------------------------------------------------- */
 
 static void keys_values_and_writes_are_bounded(void **state) {
     struct program program = {.size = 0};
@@ -864,8 +1029,8 @@ static void keys_values_and_writes_are_bounded(void **state) {
     DO(&program, db_set, AT_PAGE, 1, 0, LIMIT_VALUE_SIZE - 1);
     rig_ask(&rig, ann, &program);
     for (uint32_t i = 0; i < 9; i++)
-        assert_int_equal(rig.told[i], i < LIMIT_CALL_DB_BYTES / LIMIT_VALUE_SIZE ? RAMP_OK
-                                                                                 : RAMP_LIMIT);
+        assert_int_equal(rig.told[i],
+                         i < LIMIT_CALL_DB_BYTES / LIMIT_VALUE_SIZE ? RAMP_OK : RAMP_LIMIT);
     assert_int_equal(rig.failures, 0);
 }
 
@@ -875,8 +1040,10 @@ int main(void) {
         TEST_STORAGE(what_gathers_behind_a_commit_shares_the_next_one),
         TEST_STORAGE(a_transaction_is_not_larger_than_one_call_may_be),
         TEST_STORAGE(reads_see_ones_own_writes_then_those_that_wait_then_the_store),
+        TEST_STORAGE_ALONE(a_value_that_was_read_stays_until_the_next_import),
         TEST_STORAGE(a_commit_that_fails_takes_all_that_waits_and_the_instance_with_it),
         TEST_STORAGE(a_call_that_waits_when_a_commit_is_lost_fails_too),
+        TEST_STORAGE(whatever_waits_when_a_commit_is_lost_fails_too),
         TEST_STORAGE(a_commit_without_an_outcome_is_settled_by_a_fence),
         TEST_STORAGE(a_doubled_commit_is_recognised_by_its_writer),
         TEST_STORAGE(another_writer_of_the_room_fails_the_commit),
@@ -884,6 +1051,10 @@ int main(void) {
         TEST_STORAGE(a_lost_commit_that_had_landed_is_seen_by_the_next_instance),
         TEST_STORAGE(a_fence_is_asked_until_it_is_answered),
         TEST_STORAGE(a_head_that_cannot_be_read_fails_the_calls),
+        TEST_STORAGE(what_on_open_writes_holds_back_the_join),
+        TEST_STORAGE(what_on_close_writes_is_stored_before_the_room_goes),
+        TEST_STORAGE(a_lost_room_refuses_also_when_its_alarm_is_due),
+        TEST_STORAGE(a_lost_room_refuses_also_when_it_is_to_change_over),
         TEST_STORAGE(at_most_256_calls_wait_then_the_room_stands_still),
         TEST_STORAGE(at_most_a_mebibyte_waits_but_an_open_gate_takes_any_call),
         TEST_STORAGE(who_has_left_meanwhile_gets_nothing),

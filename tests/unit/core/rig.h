@@ -80,7 +80,8 @@ static void rig_patch(ramp_bytes wasm, const char *find, const char *replace) {
 
 /* The second import of db_del becomes one of `wait`, which is as long if its length is. */
 static void rig_patch_wait(ramp_bytes wasm) {
-    static const char find[] = "\x07ramp_v1\x06" "db_del";
+    static const char find[] = "\x07ramp_v1\x06"
+                               "db_del";
     size_t size = sizeof(find) - 1;
     char *end = (char *)(uintptr_t)wasm.data + wasm.size,
          *at = memmem(wasm.data, wasm.size, find, size);

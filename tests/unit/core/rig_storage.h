@@ -96,7 +96,7 @@ static char *storage_copy(ramp_bytes bytes) {
     return copy;
 }
 
-/* ---- what is kept ------------------------------------------------------------------------------ */
+/* ---- what is kept ---------------------------------------------------------------------------- */
 
 static int storage_order(const struct storage_item *item, enum storage_shelf shelf,
                          const char *service, const char *room, ramp_bytes key) {
@@ -180,7 +180,7 @@ RIG_MAYBE void storage_intrude(const char *service, const char *room) {
     storage_put(SHELF_HEAD, service, room, (ramp_bytes){0}, (ramp_bytes){0})->head = head;
 }
 
-/* ---- requests ---------------------------------------------------------------------------------- */
+/* ---- requests -------------------------------------------------------------------------------- */
 
 static void storage_free_request(struct storage_request *request) {
     for (struct storage_item *next; request->writes; request->writes = next) {
@@ -255,7 +255,7 @@ static void storage_set_key(struct storage_request *request, ramp_bytes key) {
     request->key_size = key.size;
 }
 
-/* ---- carrying out ------------------------------------------------------------------------------ */
+/* ---- carrying out ---------------------------------------------------------------------------- */
 
 static bool storage_has_prefix(const struct storage_item *item, const char *prefix, size_t size) {
     return item->key_size >= size && memcmp(item->key, prefix, size) == 0;
@@ -385,7 +385,7 @@ static void storage_carry_out(struct storage_request *request, ramp_answer *answ
     }
 }
 
-/* ---- the drivers ------------------------------------------------------------------------------- */
+/* ---- the drivers ----------------------------------------------------------------------------- */
 
 static void storage_kv_get(void *context, ramp_host *host, ramp_ticket ticket,
                            const ramp_kv_key *key) {
@@ -411,22 +411,22 @@ static void storage_kv_write(void *context, ramp_host *host, ramp_ticket ticket,
     storage_ask(request);
 }
 
-static void storage_db_head(void *context, ramp_host *host, ramp_ticket ticket,
-                            const char *service, const char *room) {
+static void storage_db_head(void *context, ramp_host *host, ramp_ticket ticket, const char *service,
+                            const char *room) {
     (void)context, (void)host;
     storage_ask(storage_request(DB_HEAD, ticket, service, room));
 }
 
-static void storage_db_get(void *context, ramp_host *host, ramp_ticket ticket,
-                           const char *service, const char *room, ramp_bytes key) {
+static void storage_db_get(void *context, ramp_host *host, ramp_ticket ticket, const char *service,
+                           const char *room, ramp_bytes key) {
     struct storage_request *request = storage_request(DB_GET, ticket, service, room);
     (void)context, (void)host;
     storage_set_key(request, key);
     storage_ask(request);
 }
 
-static void storage_db_list(void *context, ramp_host *host, ramp_ticket ticket,
-                            const char *service, const char *room, const ramp_db_range *range) {
+static void storage_db_list(void *context, ramp_host *host, ramp_ticket ticket, const char *service,
+                            const char *room, const ramp_db_range *range) {
     struct storage_request *request = storage_request(DB_LIST, ticket, service, room);
     (void)context, (void)host;
     storage_set_key(request, range->prefix);
@@ -458,8 +458,8 @@ static void storage_db_commit(void *context, ramp_host *host, ramp_ticket ticket
 
 static void storage_db_alarms(void *context, ramp_host *host, ramp_ticket ticket, int64_t until_ms,
                               const ramp_alarm *after, uint32_t limit) {
-    struct storage_request *request = storage_request(
-        DB_ALARMS, ticket, after ? after->service : "", after ? after->room : "");
+    struct storage_request *request =
+        storage_request(DB_ALARMS, ticket, after ? after->service : "", after ? after->room : "");
     (void)context, (void)host;
     request->has_after = after != NULL;
     request->at_ms = after ? after->at_ms : 0;
@@ -499,7 +499,7 @@ static void storage_cancel(void *context, ramp_ticket ticket) {
     storage.cancelled++;
 }
 
-/* ---- the test's hand --------------------------------------------------------------------------- */
+/* ---- the test's hand ------------------------------------------------------------------------- */
 
 RIG_MAYBE void storage_hold(enum storage_kind kind) {
     storage.holds[kind] = true;
@@ -566,7 +566,7 @@ RIG_MAYBE void storage_release(enum storage_kind kind) {
     while (storage_held(kind) > 0) storage_answer(kind);
 }
 
-/* ---- life -------------------------------------------------------------------------------------- */
+/* ---- life ------------------------------------------------------------------------------------ */
 
 static void storage_init(void) {
     memset(&storage, 0, sizeof(storage));
@@ -648,7 +648,7 @@ RIG_MAYBE int rig_teardown_storage(void **state) {
 #define TEST_STORAGE_ALONE(name)                                                                   \
     cmocka_unit_test_setup_teardown(name, rig_setup_storage_only, rig_teardown_storage)
 
-/* ---- programs ---------------------------------------------------------------------------------- */
+/* ---- programs -------------------------------------------------------------------------------- */
 
 enum { AT_KEY = AT_SCRATCH + 0x400, AT_VALUE = AT_SCRATCH + 0x500 };
 

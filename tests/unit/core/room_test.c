@@ -691,7 +691,62 @@ static void a_host_holds_so_many_rooms_and_then_refuses(void **state) {
     rig_expect(&rig, "s/r3: open\ns/r3: join ann\n");
 }
 
-/* ---- functions of the embedder that call back -------------------------------------------------- */
+static void open_room(const char *service, const char *room) {
+    ramp_error error;
+    assert_int_equal(ramp_open(rig.host, service, room, NULL, &error), RAMP_OK);
+}
+
+/* Rooms in which nothing happens any more make way, idle longest first. */
+static void on_a_full_host_idle_rooms_make_way(void **state) {
+    (void)state;
+    rig_open(&rig, &(ramp_host_options){.rooms_max = 3});
+    rig_add(&rig, "s", "interp");
+    rig_join_at(&rig, "s", "busy", "ann");
+    open_room("s", "r1");
+    rig_run(&rig);
+    rig_pass(&rig, 10);
+    open_room("s", "r2");
+    rig_run(&rig);
+    rig_forget(&rig);
+    open_room("s", "r3");
+    rig_expect(&rig, "s/r1: close\ns/r3: open\ns/r3: open\n");
+    /* Many at a time: as many as there are idle rooms; the others are told to come back. */
+    for (int i = 4; i < 8; i++) rig_join_at(&rig, "s", (char[]){'r', (char)('0' + i), 0}, "bob");
+    rig_run(&rig);
+    for (int i = 0; i < 3; i++) rig_pass(&rig, LIMIT_RETRY_MS);
+    rig_expect(&rig, "s/r6: join bob FAILED UNAVAILABLE\ns/r7: join bob FAILED UNAVAILABLE\n"
+                     "s/r2: close\ns/r3: close\ns/r4: open\ns/r4: join bob\n"
+                     "s/r5: open\ns/r5: join bob\n");
+    assert_int_equal(stats_now().rooms, 3);
+}
+
+/* One that is to make way, and in which something happens after all, stays. */
+static void an_idle_room_that_is_needed_again_stays(void **state) {
+    (void)state;
+    rig_open(&rig, &(ramp_host_options){.rooms_max = 2});
+    rig_add(&rig, "s", "interp");
+    rig_add(&rig, "t", "interp");
+    open_room("s", "r1");
+    rig_run(&rig);
+    rig_pass(&rig, 1);
+    open_room("s", "r2");
+    open_room("t", "other"); /* so that its service is there */
+    rig_run(&rig);
+    rig_forget(&rig);
+    rig_join_at(&rig, "t", "new", "bob");
+    ramp_host_step(rig.host); /* r1 is told to end */
+    rig_join_at(&rig, "s", "r1", "ann");
+    rig_run(&rig);
+    rig_pass(&rig, LIMIT_RETRY_MS);
+    rig_run(&rig);
+    rig.transcript[rig.transcript_size] = '\0';
+    if (!ramp_connection_find(rig.host, "s", "r1", "ann")) fail_msg("%s", rig.transcript);
+    if (!ramp_connection_find(rig.host, "t", "new", "bob")) fail_msg("%s", rig.transcript);
+    assert_int_equal(stats_now().connections, 2);
+    assert_int_equal(stats_now().rooms, 2);
+}
+
+/* ---- functions of the embedder that call back ------------------------------------------------ */
 
 static void join_again(struct rig *it, const ramp_outcome *outcome) {
     if (outcome->call != RAMP_CALL_JOIN || outcome->state != RAMP_CALL_FAILED) return;
@@ -871,6 +926,8 @@ int main(void) {
         TEST(a_call_that_comes_with_on_close_begins_a_new_life_with_reason_0),
         TEST_ALONE(idle_rooms_can_be_kept_for_ever),
         TEST_ALONE(a_host_holds_so_many_rooms_and_then_refuses),
+        TEST_ALONE(on_a_full_host_idle_rooms_make_way),
+        TEST_ALONE(an_idle_room_that_is_needed_again_stays),
         TEST(a_failed_join_may_be_tried_again_from_on_done),
         TEST(a_connection_may_be_left_from_on_close),
         TEST(an_id_may_join_again_from_on_close),

@@ -33,13 +33,13 @@ static void count_and_save(struct rig_service *service) {
 /* What on_open says of itself: kind 0, reason, size of the state, flags. */
 #define OPENED(to, reason, size, flags)                                                            \
     "open; broadcast " to " 0x00000000" reason "000000" size "000000" flags "000000\n"
-#define FRESH  "00"
-#define SWITCH "01"
-#define MOVED  "02"
-#define TRAP   "03"
-#define NONE   "00"
-#define EIGHT  "08"
-#define STALE  "04"
+#define FRESH     "00"
+#define SWITCH    "01"
+#define MOVED     "02"
+#define TRAP      "03"
+#define NONE      "00"
+#define EIGHT     "08"
+#define STALE     "04"
 #define COUNTS(n) "message ann; broadcast ann 0x0" n "00000000000000\n"
 
 static void tell_states(void) {
@@ -60,7 +60,7 @@ static void fails_with(ramp_connection *connection, enum rig_op op) {
     rig_do(connection, &program);
 }
 
-/* ---- lives --------------------------------------------------------------------------------------- */
+/* ---- lives ----------------------------------------------------------------------------------- */
 
 static void a_room_that_ends_saves_and_its_next_life_begins_with_it(void **state) {
     (void)state;
@@ -101,8 +101,9 @@ static void a_room_that_makes_way_keeps_its_members_and_its_state(void **state) 
     assert_int_equal(rig.closes, 0);
     rig_do(ann, &empty); /* t goes */
     rig_run(&rig);
-    rig_expect(&rig, "t/r: save\nt/r: close\n" OPENED("ann,bob", MOVED, EIGHT, NONE)
-                         "> mark\nmessage ann; broadcast ann,bob 0x0200000000000000\n");
+    rig_expect(&rig, "t/r: save\nt/r: close\n" OPENED(
+                         "ann,bob", MOVED, EIGHT,
+                         NONE) "> mark\nmessage ann; broadcast ann,bob 0x0200000000000000\n");
     ramp_leave(ann, 1000, NULL);
     rig_expect(&rig, "leave ann\n");
 }
@@ -144,6 +145,24 @@ static void an_update_takes_the_state_along(void **state) {
     rig_expect(&rig, "> mark\n" COUNTS("2"));
 }
 
+/* The slot beyond the count is for that: no room makes way for its own service's next version. */
+static void an_update_in_a_full_table_takes_the_state_along(void **state) {
+    (void)state;
+    rig_open_with(&(ramp_host_options){.modules_max = 1});
+    count_and_save(rig_service(&rig, "s"));
+    ramp_connection *ann = rig_join(&rig, "ann");
+    rig_do(ann, &empty);
+    rig_run(&rig);
+    rig_forget(&rig);
+    for (int i = 0; i < 3; i++) {
+        update();
+        rig_expect(&rig,
+                   "save; state_save 0x0100000000000000\n" OPENED(
+                       "ann", SWITCH, EIGHT, NONE) "deploy; moved 1, kept 0, connections 1\n");
+        assert_int_equal(stats_now().modules, 1);
+    }
+}
+
 static void a_room_that_trapped_is_told_that_its_state_is_stale(void **state) {
     (void)state;
     count_and_save(rig_service(&rig, "s"));
@@ -153,8 +172,8 @@ static void a_room_that_trapped_is_told_that_its_state_is_stale(void **state) {
     rig_do(ann, &empty);
     /* Nothing was ever saved. */
     rig_expect(&rig, OPENED("nobody", FRESH, NONE, NONE) "join ann\n" COUNTS(
-                         "1") "message ann FAILED TRAPPED\n" OPENED("ann", TRAP, NONE, NONE)
-                         "error\n" COUNTS("1"));
+                         "1") "message ann FAILED TRAPPED\n" OPENED("ann", TRAP, NONE,
+                                                                    NONE) "error\n" COUNTS("1"));
     struct program save = {.size = 0};
     DO(&save, state_save, COUNTER, 8);
     rig_do(ann, &save); /* in a message: 2 */
@@ -194,8 +213,8 @@ static void a_state_may_be_empty_or_a_mebibyte(void **state) {
     rig_run(&rig);
     rig_forget(&rig);
     update();
-    rig_expect(&rig, "save; state_save \"\"\n" OPENED("ann", SWITCH, NONE, NONE)
-                         "deploy; moved 1, kept 0, connections 1\n");
+    rig_expect(&rig, "save; state_save \"\"\n" OPENED(
+                         "ann", SWITCH, NONE, NONE) "deploy; moved 1, kept 0, connections 1\n");
     /* One that does not fit into the inbox is pulled. */
     save.size = 0;
     DO(&save, grow, 20);
@@ -204,11 +223,12 @@ static void a_state_may_be_empty_or_a_mebibyte(void **state) {
     rig_do(ann, &save);
     fails_with(ann, OP_trap);
     rig_do(ann, &empty);
-    rig_expect(&rig, "message ann; state_save <1048576 bytes>\nmessage ann FAILED TRAPPED\n"
-                     "open; broadcast ann 0x00000000030000000000100006000000\nerror\nmessage ann\n");
+    rig_expect(&rig,
+               "message ann; state_save <1048576 bytes>\nmessage ann FAILED TRAPPED\n"
+               "open; broadcast ann 0x00000000030000000000100006000000\nerror\nmessage ann\n");
 }
 
-/* ---- loading ---------------------------------------------------------------------------------------- */
+/* ---- loading --------------------------------------------------------------------------------- */
 
 static void a_room_never_opens_without_knowing_its_state(void **state) {
     (void)state;
@@ -271,7 +291,7 @@ static void a_client_that_leaves_while_the_state_is_loaded_is_not_waited_for(voi
     assert_int_equal(stats_now().rooms, 0);
 }
 
-/* ---- saving that fails ---------------------------------------------------------------------------------- */
+/* ---- saving that fails ----------------------------------------------------------------------- */
 
 static void a_state_that_cannot_be_stored_keeps_the_instance_for_30_seconds(void **state) {
     ramp_error error;
@@ -327,9 +347,29 @@ static void a_deploy_says_which_rooms_could_not_be_saved(void **state) {
     rig.transcript[rig.transcript_size] = '\0';
     assert_non_null(strstr(rig.transcript, "save FAILED UNAVAILABLE\n"));
     assert_non_null(strstr(rig.transcript, "deploy; moved 1, kept 1, connections 1\n"));
-    rig_forget(&rig);
+    /* Nor does the next deploy take what it has not saved. */
+    storage.holds[STATE_SAVE] = false;
+    bool is_kept = strstr(rig.transcript, "s/other: save FAILED") == NULL;
     rig_do(ann, &empty);
     rig_run(&rig);
+    assert_int_equal(rig.told[0], 2);
+    update();
+    rig_run(&rig);
+    rig.transcript[rig.transcript_size] = '\0';
+    assert_non_null(strstr(rig.transcript, "deploy; moved 1, kept 1"));
+    rig_do(ann, &empty);
+    rig_run(&rig);
+    assert_int_equal(rig.told[0], 3);
+    assert_true(is_kept);
+    rig_pass(&rig, LIMIT_SAVE_RETRY_MS);
+    rig_forget(&rig);
+    update();
+    rig_run(&rig);
+    rig.transcript[rig.transcript_size] = '\0';
+    assert_non_null(strstr(rig.transcript, "deploy; moved 2, kept 0"));
+    rig_do(ann, &empty);
+    rig_run(&rig);
+    assert_int_equal(rig.told[0], 4);
 }
 
 static void a_panic_in_on_save_keeps_instance_and_state(void **state) {
@@ -386,7 +426,7 @@ static void an_on_save_that_saves_nothing_is_no_failure(void **state) {
     rig_expect(&rig, "t/r: save\nt/r: close\nopen\nmessage ann\n");
 }
 
-/* ---- a change of version that does not succeed ------------------------------------------------------------ */
+/* ---- a change of version that does not succeed ----------------------------------------------- */
 
 static void a_version_that_does_not_open_leaves_the_room_as_it_was(void **state) {
     struct program trap = {.size = 0}, timer = {.size = 0};
@@ -411,8 +451,8 @@ static void a_version_that_does_not_open_leaves_the_room_as_it_was(void **state)
     /* The next that is good takes over. */
     count_and_save(rig_service(&rig, "s"));
     update();
-    rig_expect(&rig, "save; state_save 0x0200000000000000\n" OPENED("ann", SWITCH, EIGHT, NONE)
-                         "deploy; moved 1, kept 0, connections 1\n");
+    rig_expect(&rig, "save; state_save 0x0200000000000000\n" OPENED(
+                         "ann", SWITCH, EIGHT, NONE) "deploy; moved 1, kept 0, connections 1\n");
     assert_int_equal(stats_now().modules_pinned, 0);
 }
 
@@ -510,7 +550,61 @@ static void switches_wait_for_the_reserved_instance(void **state) {
     assert_int_equal(rig.failures, 0);
 }
 
-/* ---- many ---------------------------------------------------------------------------------------------- */
+/* ---- a full host ----------------------------------------------------------------------------- */
+
+static void open_room(const char *room) {
+    ramp_error error;
+    assert_int_equal(ramp_open(rig.host, "s", room, NULL, &error), RAMP_OK);
+}
+
+static void an_idle_room_saves_before_it_makes_way_on_a_full_host(void **state) {
+    (void)state;
+    rig_open_with(&(ramp_host_options){.rooms_max = 1});
+    count_and_save(rig_service(&rig, "s"));
+    tell_states();
+    open_room("r");
+    rig_run(&rig);
+    rig_forget(&rig);
+    storage_hold(STATE_SAVE);
+    open_room("r2");
+    rig_expect(&rig, "> save 0x0000000000000000 ended\n");
+    /* Somebody comes back while it is saved: it makes way all the same, as it can, and loses nothing. */
+    ramp_connection *ann = rig_join(&rig, "ann");
+    rig_do(ann, &empty);
+    rig_run(&rig);
+    storage_release(STATE_SAVE);
+    rig_run(&rig);
+    rig.transcript[rig.transcript_size] = '\0';
+    assert_non_null(strstr(rig.transcript, "s/r2: open"));
+    rig_forget(&rig);
+    rig_do(ann, &empty);
+    rig_run(&rig);
+    for (int i = 0; i < 3; i++) rig_pass(&rig, LIMIT_RETRY_MS);
+    assert_int_equal(rig.failures, 0);
+    assert_int_equal(rig.told[0], 2);
+}
+
+/* One that cannot be saved stays; who waits for its place is told. */
+static void an_idle_room_that_cannot_be_saved_does_not_make_way(void **state) {
+    (void)state;
+    rig_open_with(&(ramp_host_options){.rooms_max = 1});
+    count_and_save(rig_service(&rig, "s"));
+    open_room("r");
+    rig_run(&rig);
+    rig_forget(&rig);
+    storage_hold(STATE_SAVE);
+    open_room("r2");
+    rig_run(&rig);
+    storage_refuse(STATE_SAVE, RAMP_IO);
+    for (int i = 0; i < 3; i++) rig_pass(&rig, LIMIT_RETRY_MS);
+    rig_expect(&rig, "save FAILED UNAVAILABLE\ns/r2: open FAILED UNAVAILABLE\n");
+    storage.holds[STATE_SAVE] = false;
+    ramp_connection *ann = rig_join(&rig, "ann");
+    rig_do(ann, &empty);
+    rig_expect(&rig, "join ann\n" COUNTS("1"));
+}
+
+/* ---- many ------------------------------------------------------------------------------------ */
 
 /* 300 services with one member each in 16 slots: nobody is closed, no count is lost. */
 static void hundreds_of_services_share_few_slots_and_lose_nothing(void **state) {
@@ -552,6 +646,7 @@ int main(void) {
         TEST_STORAGE_ALONE(a_room_that_makes_way_keeps_its_members_and_its_state),
         TEST_STORAGE_ALONE(a_state_that_is_current_is_not_saved_again),
         TEST_STORAGE(an_update_takes_the_state_along),
+        TEST_STORAGE_ALONE(an_update_in_a_full_table_takes_the_state_along),
         TEST_STORAGE(a_room_that_trapped_is_told_that_its_state_is_stale),
         TEST_STORAGE(after_a_crash_a_state_is_stale),
         TEST_STORAGE(a_state_may_be_empty_or_a_mebibyte),
@@ -568,6 +663,8 @@ int main(void) {
         TEST_STORAGE(a_deploy_is_reported_after_10_seconds),
         TEST_STORAGE_ALONE(a_full_host_changes_over_room_by_room),
         TEST_STORAGE_ALONE(switches_wait_for_the_reserved_instance),
+        TEST_STORAGE_ALONE(an_idle_room_saves_before_it_makes_way_on_a_full_host),
+        TEST_STORAGE_ALONE(an_idle_room_that_cannot_be_saved_does_not_make_way),
         TEST_STORAGE_ALONE(hundreds_of_services_share_few_slots_and_lose_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -60,6 +60,27 @@ static void at_the_first_stage_what_is_waited_for_is_TIMEOUT(void **state) {
     rig_expect(&rig, "join bob\n");
 }
 
+/* It was in the middle of its slice, and begins to wait only then. */
+static void a_call_that_waits_later_does_not_wait_either(void **state) {
+    struct program program = {.size = 0};
+    (void)state;
+    rig.cpu_read_ns = 1;
+    rig_open_with(NULL);
+    rig_start_ticking(&rig);
+    ramp_connection *ann = ann_alone();
+    storage_hold(DB_GET);
+    program_get(&program, "a");
+    DO(&program, spin, 100000000);
+    DO(&program, wait, S, 64);
+    DO(&program, tell, 0);
+    rig_do(ann, &program);
+    assert_true(ramp_host_step(rig.host)); /* its first slice is over */
+    ramp_host_stop(rig.host, RAMP_STOP_WAITS);
+    rig_run(&rig);
+    assert_int_equal(rig.told_size, 16);
+    assert_int_equal(rig.told[1], RAMP_TIMEOUT);
+}
+
 static void at_the_second_stage_open_commits_have_failed(void **state) {
     struct program program = {.size = 0};
     (void)state;
@@ -175,6 +196,25 @@ static void a_state_that_cannot_be_saved_does_not_hold_up_the_end(void **state) 
     assert_int_equal(stats_now().saves_failed, 1);
 }
 
+/* One that could not be saved a short while ago is tried once more. */
+static void a_state_that_could_not_be_saved_is_saved_at_the_end(void **state) {
+    ramp_error error;
+    (void)state;
+    ann_alone();
+    storage_hold(STATE_SAVE);
+    rig_service(&rig, "s")->version = 7;
+    assert_int_equal(ramp_service_update(rig.host, "s", NULL, &error), RAMP_OK);
+    rig_run(&rig);
+    storage_refuse(STATE_SAVE, RAMP_IO);
+    storage.holds[STATE_SAVE] = false;
+    rig_run(&rig);
+    assert_int_equal(stats_now().saves, 0);
+    ramp_host_stop(rig.host, RAMP_STOP_ROOMS);
+    rig_run(&rig);
+    assert_true(ramp_host_has_stopped(rig.host));
+    assert_int_equal(stats_now().saves, 1);
+}
+
 static void written_kv_is_flushed_at_once(void **state) {
     struct program program = {.size = 0};
     (void)state;
@@ -238,6 +278,8 @@ static void a_lost_commit_does_not_hold_up_the_end(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         TEST_STORAGE(at_the_first_stage_what_is_waited_for_is_TIMEOUT),
+        TEST_STORAGE_ALONE(a_call_that_waits_later_does_not_wait_either),
+        TEST_STORAGE(a_state_that_could_not_be_saved_is_saved_at_the_end),
         TEST_STORAGE(at_the_second_stage_open_commits_have_failed),
         TEST_STORAGE(at_the_second_stage_a_kv_sync_has_failed),
         TEST_STORAGE(at_the_third_stage_rooms_save_and_nothing_else_runs),

@@ -488,7 +488,7 @@ static void an_eviction_that_comes_to_nothing_lets_another_entry_go(void **state
         rig_expect(
             &rig,
             slots == 1
-                ? "s0/r: close\nt/r: request FAILED UNAVAILABLE\ns0/r: open\ns0/r: join late\n"
+                ? "s0/r: close\ns0/r: open\ns0/r: join late\nt/r: request FAILED UNAVAILABLE\n"
                 : "s0/r: close\ns0/r: open\ns0/r: join late\ns1/r: close\nt/r: open\nt/r: "
                   "request\n");
         assert_int_equal(stats_now().modules, slots);

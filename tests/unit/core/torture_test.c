@@ -147,11 +147,12 @@ static bool nothing_failed(long n) {
     return failed;
 }
 
-/* ---- what is stored ------------------------------------------------------------------------------ */
+/* ---- what is stored -------------------------------------------------------------------------- */
 
 /* Saves what it keeps; reads, lists and waits in on_open and on_error, too. */
 static void write_setup(struct rig_service *service) {
-    struct program setup = {.size = 0}, save = {.size = 0}, alarm = {.size = 0}, reads = {.size = 0};
+    struct program setup = {.size = 0}, save = {.size = 0}, alarm = {.size = 0},
+                   reads = {.size = 0};
 
     program_state(&save, "kept");
     program_get(&reads, "a");
@@ -175,8 +176,8 @@ static void pass(uint64_t ms) {
 }
 
 static void tell_the_stored_story(bool unused) {
-    struct program writes = {.size = 0}, reads = {.size = 0}, syncs = {.size = 0}, trap = {.size = 0},
-                   alarm = {.size = 0};
+    struct program writes = {.size = 0}, reads = {.size = 0}, syncs = {.size = 0},
+                   trap = {.size = 0}, alarm = {.size = 0};
     (void)unused;
 
     program_db(&writes, "a", "1");
@@ -250,7 +251,7 @@ static void tell_the_stored_story(bool unused) {
     for (int i = 0; i < 6; i++) pass(LIMIT_LOAD_MS + 1);
 }
 
-/* ---- again and again ------------------------------------------------------------------------------- */
+/* ---- again and again ------------------------------------------------------------------------- */
 
 static void torture(void (*tell)(bool), bool as_wasm) {
     ramp_host_options options = {.modules_max = 1, .rooms_max = 8, .promote_calls = 5};
@@ -289,7 +290,7 @@ static void torture(void (*tell)(bool), bool as_wasm) {
                      stats.connections, stats.timers);
         /* The story that nothing disturbs is the one that was meant. */
         if (passed && is_stored) {
-            assert_true(stats.commits >= 8 && stats.commits_failed == 1 && stats.saves >= 4);
+            assert_true(stats.commits >= 8 && stats.commits_failed == 2 && stats.saves >= 4);
             assert_true(stats.alarms == 1 && stats.syncs_failed == 1 && stats.waits >= 12);
         }
         rig_close(&rig);

@@ -42,8 +42,8 @@ static void expect_told(const int64_t *values, size_t count, int line) {
         fail_msg("line %d: %zu results", line, rig.told_size / sizeof(*values));
     for (size_t i = 0; i < count; i++)
         if (rig.told[i] != values[i])
-            fail_msg("line %d: result %zu is %" PRId64 " instead of %" PRId64, line, i,
-                     rig.told[i], values[i]);
+            fail_msg("line %d: result %zu is %" PRId64 " instead of %" PRId64, line, i, rig.told[i],
+                     values[i]);
     rig_forget(&rig);
 }
 #define TOLD(...)                                                                                  \
@@ -67,7 +67,7 @@ static uint32_t waiting_rooms(void) {
     return count;
 }
 
-/* ---- the queue ----------------------------------------------------------------------------------- */
+/* ---- the queue ------------------------------------------------------------------------------- */
 
 static void wait_delivers_in_the_order_of_the_starts(void **state) {
     struct program program = {.size = 0};
@@ -158,7 +158,7 @@ static void at_most_16_may_be_pending(void **state) {
     rig_run(&rig);
 }
 
-/* ---- results --------------------------------------------------------------------------------------- */
+/* ---- results --------------------------------------------------------------------------------- */
 
 static void a_result_is_read_in_pieces(void **state) {
     struct program program = {.size = 0};
@@ -212,8 +212,8 @@ static void event_read_still_works_after_a_wait(void **state) {
 static void failures_of_a_driver_are_not_absence(void **state) {
     static const struct {
         ramp_status given, told;
-    } cases[] = {{RAMP_NOT_FOUND, RAMP_NOT_FOUND}, {RAMP_TIMEOUT, RAMP_TIMEOUT},
-                 {RAMP_IO, RAMP_UNAVAILABLE},      {RAMP_UNAVAILABLE, RAMP_UNAVAILABLE},
+    } cases[] = {{RAMP_NOT_FOUND, RAMP_NOT_FOUND},  {RAMP_TIMEOUT, RAMP_TIMEOUT},
+                 {RAMP_IO, RAMP_UNAVAILABLE},       {RAMP_UNAVAILABLE, RAMP_UNAVAILABLE},
                  {RAMP_INTERNAL, RAMP_UNAVAILABLE}, {RAMP_DENIED, RAMP_UNAVAILABLE}};
     static const enum storage_kind kinds[] = {DB_GET, DB_LIST, KV_GET};
     (void)state;
@@ -253,7 +253,7 @@ static void the_time_moves_with_a_wait(void **state) {
     TOLD(now_ms, PENDING, now_ms, RAMP_NOT_FOUND, now_ms + 1234);
 }
 
-/* ---- kv is known here -------------------------------------------------------------------------------- */
+/* ---- kv is known here ------------------------------------------------------------------------ */
 
 static void a_kv_get_of_what_was_written_is_answered_at_once(void **state) {
     struct program program = {.size = 0};
@@ -282,7 +282,7 @@ static void a_kv_get_of_what_was_written_is_answered_at_once(void **state) {
     TOLD(PENDING, RAMP_NOT_FOUND, RAMP_NOT_FOUND, PENDING, RAMP_NOT_FOUND, RAMP_NOT_FOUND);
 }
 
-/* ---- budgets ----------------------------------------------------------------------------------------- */
+/* ---- budgets --------------------------------------------------------------------------------- */
 
 static void after_10_seconds_of_waiting_everything_is_TIMEOUT_and_the_call_goes_on(void **state) {
     struct program program = {.size = 0};
@@ -351,7 +351,7 @@ static void a_wait_is_not_charged(void **state) {
     assert_int_equal(rig.failures, 0);
 }
 
-/* ---- ends of calls with pendings ------------------------------------------------------------------------ */
+/* ---- ends of calls with pendings ------------------------------------------------------------- */
 
 static void pendings_end_with_their_call(void **state) {
     enum { DONE, PANIC, TRAP, WAITS_THEN_TRAPS, HOWS };
@@ -395,7 +395,7 @@ static void a_host_that_goes_while_a_call_waits_cancels(void **state) {
     assert_int_equal(storage.cancelled, 2);
 }
 
-/* ---- other calls meanwhile ------------------------------------------------------------------------------- */
+/* ---- other calls meanwhile ------------------------------------------------------------------- */
 
 static void a_call_that_waits_holds_its_room_and_no_other(void **state) {
     struct program program = {.size = 0};
