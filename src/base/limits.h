@@ -63,6 +63,8 @@
 #define LIMIT_HISTORY_LINES 500u /* log lines of one service that a worker remembers, for who asks later */
 #define LIMIT_HISTORY_BYTES (8u << 20) /* bytes: log lines of all services that a worker remembers; the oldest go first */
 #define LIMIT_FEED_HELD 2000u /* lines that wait for a new follower behind what the workers remember */
+#define LIMIT_INSPECT_ENTRIES 1000u /* entries of a room's db or kv in one answer */
+#define LIMIT_INSPECT_VALUE (16u << 10) /* bytes: of a value in such an answer; longer ones are cut */
 #define LIMIT_FEEDS 64u /* followers of the feed and the logs */
 #define LIMIT_WEB_FILE (32u << 20) /* bytes: a file of `ramp dev`'s web folder */
 
@@ -142,7 +144,7 @@
 #define LIMIT_STORAGE_AWAY_MS 30000u /* ms: requests wait so long for a file that has failed; then they are answered */
 #define LIMIT_STORAGE_RETRY_MS_MIN 20u /* ms: after the first failed attempt to open a file anew */
 #define LIMIT_STORAGE_RETRY_MS_MAX 2000u /* ms: between such attempts, after many */
-#define LIMIT_STORAGE_CHECK (64ll << 20) /* bytes: a larger file is not checked whole when it is opened after a crash; 64 MiB take 0.2 s */
+#define LIMIT_STORAGE_CHECK (64ll << 20) /* bytes: a larger file is not checked whole when it is opened after a crash; 64 MiB take 0.3 s */
 #define LIMIT_STORAGE_LOG_PAGES 4096u /* pages of 4 KiB in the write-ahead log before they are copied into the file */
 #define LIMIT_STORAGE_TIDY_MS 5000u /* ms: between looks for expired keys */
 #define LIMIT_STORAGE_TIDY_ROWS 256u /* expired keys that are deleted in one transaction */

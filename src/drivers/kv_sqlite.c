@@ -254,6 +254,7 @@ static void kv_write(void *context, ramp_host *host, ramp_ticket ticket,
     job->writes = copies;
     job->write_count = count;
     job->base.writes = true; /* of many rooms: no subject */
+    job->base.synced = true; /* one fsync per flush of a host: what is lost is its window, also of power */
     submit(context, job, host, ticket);
 }
 

@@ -5,9 +5,8 @@
  * Before:   server/worker_storage.c, which lends each worker's host a ramp_kv.
  * After:    storage.c.
  *
- * Writes are answered when they are committed without an fsync: they survive the end of the process,
- * however it comes, but the last ones not a loss of power. A key that has expired reads as absent from
- * then on; its row goes later, LIMIT_STORAGE_TIDY_ROWS at a time. A service's own keys have the room "",
+ * Writes are answered when they are on the disk; a host flushes every 50 ms, so that costs few fsyncs. A
+ * key that has expired reads as absent from then on; its row goes later, LIMIT_STORAGE_TIDY_ROWS at a time. A service's own keys have the room "",
  * which no room has.
  */
 #ifndef DRIVERS_KV_SQLITE_H

@@ -245,16 +245,18 @@ done:
 }
 
 /* What the log holds is on the disk, and then in the file itself. On a full disk the second must wait:
- * the file can be read all the same. */
-static ramp_status secure(const struct opening *opening) {
+ * the file can be read all the same. So it must while another program reads the file, unless a commit
+ * has failed before (`check`): that program's view of the log may end before that commit, which is then
+ * not there, and would be there again after a crash if the log were not emptied. */
+static ramp_status secure(const struct opening *opening, bool check) {
     sqlite3 *handle = opening->file->handle;
     int result = rewrite_log(opening->file);
 
     if (result != SQLITE_OK) return fail(opening, result);
     result = sqlite3_wal_checkpoint_v2(handle, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
-    if (result != SQLITE_OK && (result & 0xff) != SQLITE_FULL && (result & 0xff) != SQLITE_BUSY)
-        return fail(opening, result);
-    return RAMP_OK;
+    if ((result & 0xff) == SQLITE_FULL || ((result & 0xff) == SQLITE_BUSY && !check))
+        return RAMP_OK;
+    return result == SQLITE_OK ? RAMP_OK : fail(opening, result);
 }
 
 static ramp_status make_schema(const struct opening *opening) {
@@ -346,7 +348,7 @@ ramp_status sqlite_open(struct sqlite_file *file, const struct sqlite_place *pla
     *file = (struct sqlite_file){0};
     status = make_file(&opening);
     if (status == RAMP_OK) status = connect(&opening, place->vfs);
-    if (status == RAMP_OK) status = secure(&opening);
+    if (status == RAMP_OK) status = secure(&opening, place->check);
     if (status == RAMP_OK) status = check_schema(&opening);
     if (status == RAMP_OK && check) status = check_pages(&opening);
     if (status == RAMP_OK) status = prepare(&opening);

@@ -743,14 +743,15 @@ void storage_close(struct storage *storage) {
 }
 
 void storage_submit(struct storage *storage, struct storage_job *job) {
-    bool taken;
+    size_t most = storage->options.queue_bytes;
+    bool taken, stopping;
 
     job->answer = (ramp_answer){.size = sizeof(ramp_answer)};
     atomic_fetch_add_explicit(&storage->counters.queue, 1, memory_order_relaxed);
     pthread_mutex_lock(&storage->lock);
     /* What nobody waits for is small, and must not be lost. */
-    taken = !storage->stopping &&
-            (!job->ticket || atomic_load(&storage->counters.queue_bytes) < storage->options.queue_bytes);
+    stopping = storage->stopping;
+    taken = !stopping && (!job->ticket || atomic_load(&storage->counters.queue_bytes) < most);
     add(&storage->counters.queue_bytes, job->size);
     if (taken) {
         list_push_back(&storage->queue, &job->link);
@@ -758,7 +759,9 @@ void storage_submit(struct storage *storage, struct storage_job *job) {
     }
     pthread_mutex_unlock(&storage->lock);
     if (taken) return;
-    storage_answer_failed(job, RAMP_UNAVAILABLE, "too many requests wait for the disk already");
+    storage_answer_failed(job, RAMP_UNAVAILABLE,
+                          stopping ? "the server is stopping"
+                                   : "too many requests wait for the disk already");
     deliver(storage, job);
 }
 

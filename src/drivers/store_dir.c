@@ -5,8 +5,9 @@
  *   PATH/modules/<service>/current.json    {"version", "size", "deployed_at", "config", "previous"}
  *
  * `previous` has the same of the versions that were current before, the latest first: what a rollback goes
- * back to, configuration included. A version is written before current.json names it, both by rename, so that a reader, and a start after
- * a crash at any point, finds the old current version or the new one, whole.
+ * back to, configuration included. A version is written before current.json names it, both by rename, so
+ * that a reader, and a start after a crash at any point, finds the old current version or the new one,
+ * whole.
  */
 #include "drivers/store.h"
 

@@ -440,9 +440,11 @@ static void random_key(char *key) {
     static const char *const parts[] = {
         "a", "b", "B", "/", ":", "\x01", "\x7f", "\xc3\xa9", "\xf0\x9f\x9a\x80", "\xef\xbf\xbd"};
     unsigned count = 1 + suite_random(4);
+    size_t size = 0;
 
-    *key = '\0';
-    while (count-- > 0) strcat(key, parts[suite_random(sizeof(parts) / sizeof(*parts))]);
+    for (; count > 0; count--)
+        size += (size_t)snprintf(key + size, 24 - size, "%s",
+                                 parts[suite_random(sizeof(parts) / sizeof(*parts))]);
 }
 
 static void fill_model(struct model *model, const char *room) {

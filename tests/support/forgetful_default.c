@@ -15,5 +15,6 @@ static unsigned number_of(const char *name) {
 static void __attribute__((constructor)) begin(void) {
     forgetful_register(true);
     forgetful_keep(number_of("RAMP_FORGETFUL_KEEP"), number_of("RAMP_FORGETFUL_SEED"));
+    forgetful_lie(number_of("RAMP_FORGETFUL_LIES") != 0);
     forgetful_set_sync_ms(number_of("RAMP_FORGETFUL_SYNC_MS"));
 }

@@ -36,6 +36,7 @@ static struct {
         int result;
     } ops[FORGETFUL_OP_COUNT];
     bool forgets_failed, holds;
+    bool lies; /* syncs do nothing */
     unsigned keep_percent, sync_ms, allowances, held;
     uint64_t random;
 } all = {.lock = PTHREAD_MUTEX_INITIALIZER, .allowed = PTHREAD_COND_INITIALIZER, .random = 1};
@@ -98,6 +99,12 @@ unsigned forgetful_calls(enum forgetful_op op) {
 void forgetful_forget_failed(bool forgets) {
     lock();
     all.forgets_failed = forgets;
+    unlock();
+}
+
+void forgetful_lie(bool lies) {
+    lock();
+    all.lies = lies;
     unlock();
 }
 
@@ -309,7 +316,9 @@ static int file_sync(sqlite3_file *base, int flags) {
         nanosleep(&(struct timespec){.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000L}, NULL);
     lock();
     result = fate(FORGETFUL_SYNC);
-    if (result == SQLITE_OK) {
+    if (result == SQLITE_OK && all.lies) {
+        /* the bytes stay where they are, dirty */
+    } else if (result == SQLITE_OK) {
         result = cache_flush(file->cache, file->real);
     } else if (all.forgets_failed) {
         cache_load(file->cache, file->real);

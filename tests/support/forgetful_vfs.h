@@ -13,7 +13,8 @@
  *   forgetful_keep(30, 7)   the kernel writes some of it early: three sectors of ten at once, by chance
  *
  * Registered as "forgetful". Linked into a program with forgetful_default.c it is the default VFS, set by
- * the environment: RAMP_FORGETFUL_KEEP, RAMP_FORGETFUL_SEED, RAMP_FORGETFUL_SYNC_MS.
+ * the environment: RAMP_FORGETFUL_KEEP, RAMP_FORGETFUL_SEED, RAMP_FORGETFUL_SYNC_MS,
+ * RAMP_FORGETFUL_LIES.
  */
 #ifndef SUPPORT_FORGETFUL_VFS_H
 #define SUPPORT_FORGETFUL_VFS_H
@@ -35,6 +36,7 @@ void forgetful_heal(void); /* none fails any more */
 /* How many calls there were, of failed ones too, since forgetful_register(). */
 unsigned forgetful_calls(enum forgetful_op op);
 void forgetful_forget_failed(bool forgets);
+void forgetful_lie(bool lies); /* syncs say that all is well, and do nothing */
 void forgetful_keep(unsigned percent, unsigned seed);
 void forgetful_set_sync_ms(unsigned ms); /* each sync takes as long */
 /* Syncs wait until they are allowed. */

@@ -45,6 +45,16 @@ struct rig {
 
 /* ---- a rig --------------------------------------------------------------------------------------- */
 
+/* What a driver answers at once, without a job. There is no host. */
+static ramp_ticket refused_ticket;
+static ramp_status refused_status;
+
+void ramp_complete(ramp_host *host, ramp_ticket ticket, const ramp_answer *answer) {
+    (void)host;
+    refused_ticket = ticket;
+    refused_status = answer->status;
+}
+
 static void deliver(void *context, struct storage_job *job) {
     struct rig *rig = context;
 
@@ -763,6 +773,73 @@ static void opening_fails_in_one_sentence_when_the_disk_does(void **state) {
     open_db(rig);
 }
 
+/* A server that does not start says why, and starts when the disk is well again, with all that was there. */
+static void each_single_failure_while_opening(void **state) {
+    static const enum forgetful_op ops[] = {FORGETFUL_OPEN, FORGETFUL_READ, FORGETFUL_WRITE,
+                                            FORGETFUL_SYNC};
+    static const int results[] = {SQLITE_CANTOPEN, SQLITE_IOERR_READ, SQLITE_IOERR_WRITE,
+                                  SQLITE_IOERR_FSYNC};
+    struct rig *rig = *state;
+    unsigned refusals = 0;
+
+    assert_answer(rig, commit(rig, "room", 1, "one"), RAMP_OK);
+    copy_file(rig, "db.sqlite", "kept");
+    copy_file(rig, "db.sqlite-wal", "kept-wal");
+    for (unsigned i = 0; i < 4; i++) {
+        bool reached = true;
+        for (unsigned after = 0; reached; after++) {
+            ramp_error error = {0};
+            unsigned before;
+            close_db(rig);
+            forgetful_crash();
+            /* As a kill has left it, with what it holds in the log. */
+            copy_file(rig, "kept", "db.sqlite");
+            copy_file(rig, "kept-wal", "db.sqlite-wal");
+            before = forgetful_calls(ops[i]);
+            forgetful_fail(ops[i], after, 1, results[i]);
+            if (db_sqlite_open(&rig->options, &rig->db, &error) != RAMP_OK) {
+                rig->db = NULL;
+                refusals++;
+                assert_non_null(strstr(error.message, rig->path));
+            } else {
+                rig->driver = db_sqlite_driver(rig->db, &rig->port);
+            }
+            reached = forgetful_calls(ops[i]) - before > after;
+            forgetful_heal();
+            if (!rig->db) open_db(rig);
+            assert_value(rig, "room", "one");
+        }
+    }
+    assert_true(refusals > 20);
+    assert_answer(rig, commit(rig, "room", 2, "two"), RAMP_OK);
+}
+
+static void nothing_leaks_when_there_is_no_memory(void **state) {
+    struct rig *rig = *state;
+
+    close_db(rig);
+    forgetful_crash();
+    for (unsigned i = 0; i < 30 && !rig->db; i++) {
+        ramp_error error = {0};
+        mem_fail_after(i);
+        if (db_sqlite_open(&rig->options, &rig->db, &error) == RAMP_OK) {
+            rig->driver = db_sqlite_driver(rig->db, &rig->port);
+        } else {
+            assert_int_equal(error.status, RAMP_NO_MEMORY);
+            rig->db = NULL;
+        }
+        mem_fail_after(-1);
+    }
+    assert_non_null(rig->db);
+    mem_fail_after(0);
+    commit(rig, "room", 1, "one");
+    mem_fail_after(-1);
+    assert_int_equal(refused_ticket, rig->last_ticket);
+    assert_int_equal(refused_status, RAMP_NO_MEMORY);
+    assert_int_equal(number_of(rig, "room"), 0);
+    assert_answer(rig, commit(rig, "room", 1, "one"), RAMP_OK);
+}
+
 /* ---- kv and states --------------------------------------------------------------------------------- */
 
 static unsigned rows_of(const char *path) {
@@ -870,6 +947,8 @@ int main(void) {
         cmocka_unit_test(each_single_failure_of_an_operation),
         TEST(files_that_are_not_ours_are_refused),
         TEST(opening_fails_in_one_sentence_when_the_disk_does),
+        TEST(each_single_failure_while_opening),
+        TEST(nothing_leaks_when_there_is_no_memory),
         TEST(expired_keys_are_swept),
         TEST(a_mark_that_cannot_be_stored_is_not_forgotten),
     };
