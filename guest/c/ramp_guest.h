@@ -34,7 +34,8 @@ typedef uint32_t ramp_conn;
 
 /* Kinds of messages. */
 enum { RAMP_TEXT = 0, RAMP_BINARY = 1 };
-/* Bits of a handler's flags. PULL: the payload is larger than the inbox; ramp_event_read() reads it. */
+/* Bits of a handler's flags. PULL: the payload is larger than the inbox; ramp_event_read() reads it.
+ * STALE (on_open): calls ran, or may have run, since the state was saved. */
 enum { RAMP_FLAG_BINARY = 1, RAMP_FLAG_PULL = 2, RAMP_FLAG_STALE = 4 };
 enum {
     RAMP_E_NOT_FOUND = 1,
@@ -63,6 +64,21 @@ enum {
     RAMP_OPEN_MOVED,
     RAMP_OPEN_AFTER_TRAP,
     RAMP_OPEN_LOST_COMMIT
+};
+
+/* Calls, as on_error names them. */
+enum {
+    RAMP_CALL_OPEN,
+    RAMP_CALL_JOIN,
+    RAMP_CALL_MESSAGE,
+    RAMP_CALL_LEAVE,
+    RAMP_CALL_TIMER,
+    RAMP_CALL_ALARM,
+    RAMP_CALL_REQUEST,
+    RAMP_CALL_SAVE,
+    RAMP_CALL_ERROR,
+    RAMP_CALL_CLOSE,
+    RAMP_CALL_BACKPRESSURE
 };
 
 /* What a START function returns when its answer comes through ramp_wait(). */
@@ -101,6 +117,29 @@ struct ramp_fetch {
     uint32_t timeout_ms;
     struct ramp_part method, url, headers, body;
 };
+
+/* The payload of on_error; the message follows, `message_size` bytes. */
+struct ramp_failure {
+    uint32_t call;  /* RAMP_CALL_… that failed */
+    ramp_conn conn; /* 0: about nobody */
+    uint32_t code;  /* RAMP_E_…; 10 out of memory, 12 trapped, 13 ramp_panic(), 14 out of time */
+    uint32_t message_size;
+};
+
+/* The answer of ramp_db_list(); `count` entries follow, in bytewise order of their keys, each:
+ * u32 n, key, u32 n, value, one behind the other without gaps. Read the numbers with ramp_u32(). */
+struct ramp_list {
+    uint32_t count;
+    uint32_t more; /* 1: further keys exist; list again, after the last one */
+};
+
+/* A number that need not be aligned. The payload of on_request: u32 n, method, u32 n, path and query,
+ * u32 n, headers, body. */
+static inline uint32_t ramp_u32(const void *at) {
+    uint32_t value;
+    __builtin_memcpy(&value, at, sizeof(value));
+    return value;
+}
 
 /* Once in one file: the inbox (4 KiB to 1 MiB, its head of 16 bytes included) and the export that makes
  * a module a room. ramp_payload() is where a payload without PULL lies. */

@@ -27,7 +27,7 @@ test("one file, one line of report, the default place, exit 0", () => {
   assert.deepEqual(fs.readdirSync(path.join(dir, "build")), ["room.wasm"]);
   fs.mkdirSync(path.join(dir, "other"));
   fs.renameSync(path.join(dir, "src/room.ts"), path.join(dir, "other/game.ts"));
-  fs.writeFileSync(path.join(dir, "ramp.json"), '{ /* comments may stand here */ "main": "other/game.ts" } // and here\n');
+  fs.writeFileSync(path.join(dir, "ramp.json"), '{ /* comments may stand here */ "main": "other/game.ts", "env": { "A": ",}", }, } // and here\n');
   const b = rampBuild(dir, "-o", out("named.wasm"), "--json");
   assert.equal(b.status, 0, b.stderr);
   const r = JSON.parse(b.stdout);
@@ -39,11 +39,11 @@ test("a room with problems: sentences at their lines, exit 1, nothing written", 
   const file = roomOf(ECHO.replace("room.broadcast(msg)", "room.broadcst(msg)"));
   const a = rampBuild(file, "-o", out("bad.wasm"));
   assert.equal(a.status, 1);
-  assert.match(a.stderr, /^rooms\/room-[\d-]+\.ts:3:8  a Room has no 'broadcst'\n +3 \|   room\.broadcst\(msg\);\nbuild failed \(\d+ ms\)\n$/);
+  assert.match(a.stderr, /^rooms\/room-[\d-]+\.ts:3:8  a Room has no 'broadcst'; did you mean 'broadcast'\?\n +3 \|   room\.broadcst\(msg\);\nbuild failed \(\d+ ms\)\n$/);
   const b = rampBuild(file, "-o", out("bad.wasm"), "--json");
   assert.equal(b.status, 1);
   const r = JSON.parse(b.stdout);
-  assert.deepEqual(r.problems.map(p => ({ ...p, file: "" })), [{ file: "", line: 3, col: 8, text: "a Room has no 'broadcst'", source: "  room.broadcst(msg);" }]);
+  assert.deepEqual(r.problems.map(p => ({ ...p, file: "" })), [{ file: "", line: 3, col: 8, text: "a Room has no 'broadcst'; did you mean 'broadcast'?", source: "  room.broadcst(msg);" }]);
   assert.ok(!fs.existsSync(out("bad.wasm")));
 });
 
@@ -58,6 +58,8 @@ test("wrong use is one sentence and exit 2", () => {
   fs.mkdirSync(out("broken"));
   fs.writeFileSync(out("broken/ramp.json"), "{");
   assert.match(rampBuild(out("broken")).stderr, /broken\/ramp\.json: /);
+  fs.writeFileSync(out("broken/ramp.json"), "[]");
+  assert.match(rampBuild(out("broken")).stderr, /broken\/ramp\.json: not a JSON object/);
   assert.equal(rampBuild("--help").status, 0);
 });
 

@@ -43,3 +43,22 @@ test("the example is a room", { skip: skip || (links ? false : "clang has no was
   ann.leave();
   assert.equal(bob.last, "ann left");
 });
+
+for (const cold of [false, true]) test(`db, kv, alarm, saved state and on_error from C, ${cold ? "through wait" : "at once"}`, { skip: skip || (links ? false : "clang has no wasm-ld here (package lld)") }, async () => {
+  const out = path.join(temporary, "state.wasm"), source = path.join(root, "tests/sdk/rooms/state.c");
+  execFileSync(clang, ["-I", temporary, ...WARNINGS, ...line.map(a => a === "chat.wasm" ? out : a.endsWith("chat.c") ? source : a)], { cwd: root });
+  const room = await openRoom(null, { wasm: fs.readFileSync(out), cold }), ann = room.join("ann");
+  const say = text => { ann.take(); ann.send(text); return ann.take(); };
+  assert.deepEqual(["G", "S", "G", "L", "K"].map(say), [["none"], [], ["two"], ["k/1", "k/2"], ["shared"]]);
+  say("A");
+  room.advance(1000);
+  assert.deepEqual(ann.take(), ["alarm"]);
+  room.db.failing = "timeout";
+  assert.deepEqual(say("G"), ["failed"]);
+  room.db.failing = null;
+  room.logs.length = 0;
+  assert.equal(room.evict(), true);
+  say("G");
+  assert.throws(() => ann.send("P"), { reason: "enough" });
+  assert.deepEqual(room.logs.map(l => l.text), ["kept", "fresh", "kept", "stale", "enough"]);
+});

@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // The host that rooms are tested with answers as CONTRACT 1 says, asked through the raw imports.
 import assert from "node:assert/strict";
+import fs from "node:fs";
+import path from "node:path";
 import { before, test } from "node:test";
-import { roomOf, use } from "./support.mjs";
+import { roomOf, root, use } from "./support.mjs";
+import { readLimits } from "../../tools/generate.mjs";
 
 const { build } = await use("lib/build.mjs");
-const { addConnection, bytesOf, instantiate, newRoom, Trap } = await use("lib/harness.mjs");
+const { addConnection, bytesOf, instantiate, LIMITS, newRoom, Trap } = await use("lib/harness.mjs");
 const PENDING = -0x80000000;
 
 // Text "NAME ARG ARG …": calls that import with numbers; strings stand at 40000 ("key"), 41000 ("привет", 12 bytes),
@@ -157,4 +160,12 @@ test("a module with another import, or without the ABI, is refused", async () =>
   const wat = bytes => new WebAssembly.Module(Uint8Array.from([0, 97, 115, 109, 1, 0, 0, 0, ...bytes]));
   assert.throws(() => instantiate(wat([1, 4, 1, 0x60, 0, 0, 2, 7, 1, 1, 101, 1, 102, 0, 0]), newRoom()), /imports e\.f/);
   assert.throws(() => instantiate(wat([]), newRoom()), /exports no memory/);
+});
+
+test("its limits are the server's", () => {
+  const server = new Map(readLimits(fs.readFileSync(path.join(root, "src/base/limits.h"), "utf8")).flatMap(s => s.rows).map(r => [r.name, r.value]));
+  const names = { events: "CALL_EVENTS", eventBytes: "CALL_EVENT_BYTES", message: "MESSAGE_SIZE", key: "KEY_SIZE", value: "VALUE_SIZE", state: "STATE_SIZE", body: "BODY_SIZE", timers: "TIMERS",
+    timerMin: "TIMER_MS_MIN", timerMax: "TIMER_MS_MAX", pendings: "PENDINGS", waitMs: "WAIT_MS", dbWrites: "CALL_DB_WRITES", dbBytes: "CALL_DB_BYTES", logLine: "LOG_LINE", panic: "PANIC_SIZE", random: "RANDOM_SIZE" };
+  assert.deepEqual(Object.keys(names), Object.keys(LIMITS));
+  for (const [mine, theirs] of Object.entries(names)) assert.equal(Number(LIMITS[mine]), Number(server.get(`LIMIT_${theirs}`)), theirs);
 });

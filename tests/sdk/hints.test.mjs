@@ -44,7 +44,7 @@ describe("what AssemblyScript lacks", () => {
     ["generator", "const x = 1;\n}\nfunction* g(): i32 {", 5, /no generators/],
     ["null into a string", "let s: string = null;", 3, /cannot be null; make the type/],
     ["nullable into a string", "room.broadcast(conn.query('a') + 'x');\nlet s: string = conn.query('a');", 3, /may be null/],
-    ["possibly null", "const p = find();\nroom.broadcast(p.name);", 4, /may be null; check it first/],
+    ["possibly null", "const p = find();\nroom.broadcast(p.name);", 4, /may be null; copy it into a constant/],
     ["float into an integer", "const x: f64 = 1.5;\nlet i: i32 = x;", 4, /f64 does not become .* i32 by itself/],
     ["number as text", "const n = 3;\nroom.broadcast(n);", 4, /only a string, a Message, a Uint8Array or an ArrayBuffer can be sent/],
     ["number for a string", "conn.query(5);", 3, /i32 is not a string; write: value\.toString\(\)/],
@@ -109,6 +109,15 @@ describe("handlers", () => {
     ["export async function onJoin(conn: Connection): Promise<void> {}", /no async and await/],
     ["export function onMessage(conn: Connection, m: Move): void {}\nclass Move {}", /onMessage has no parameter of type Move: .*@json/],
     ["export function onMessage(conn: Connection, m: Move): void {}\n@json\nclass Move {}", /export the class Move/],
+    ["import { Saved } from 'ramp-sdk';\nexport function onOpen(saved: Saved): void {}", /^nothing may have been saved; write: Saved \| null$/],
+    ["export function onOpen(saved: string): void {}", /^nothing may have been saved; write: string \| null$/],
+    ["export function onOpen(saved: i32[] | null): void {}", /onOpen has no parameter of type i32\[\] \| null: onOpen\(reason: OpenReason, saved: Saved \| null\): void/],
+    ["export function onSave(): i32 { return 1; }", /onSave returns string, Uint8Array, ArrayBuffer, void, string \| null or Uint8Array \| null, not i32: onSave\(\): string/],
+    ["export function onAlarm(at: i64): void {}", /onAlarm has no parameters: onAlarm\(\): void/],
+    ["export function onError(err: Error): void {}", /onError has no parameter of type Error: onError\(err: CallError\): void/],
+    ["export function onMessage(a: Connection, b: Connection): void {}", /^'a' is that already; onMessage has each parameter once/],
+    ["import { Conection } from 'ramp-sdk';\nexport function onLeave(c: Conection): void {}", /^'ramp-sdk' exports no 'Conection'; did you mean 'Connection'\?$/],
+    ["export default function onJoin(conn: Connection): void {}", /^there is no export default; a handler is exported by its name/],
   ];
   for (const [text, sentence] of bad) test(`refused: ${text.split("\n")[0] || "an empty file"}`, async () => {
     const r = await attempt(HEAD + text);
@@ -127,6 +136,10 @@ describe("handlers", () => {
     ["export function onLeave(conn: Connection, code: u16): void {}", []],
     ["export function onOpen(saved: Uint8Array | null): void {}\nexport function onSave(): Uint8Array { return new Uint8Array(1); }", ["on_open", "on_save"]],
     ["export function onSave(): void {}\nexport function onError(message: string): void {}", ["on_save", "on_error"]],
+    ["import { OpenReason, Saved } from 'ramp-sdk';\nexport function onOpen(saved: Saved | null, why: OpenReason): void {}\nexport function onSave(): string | null { return null; }", ["on_open", "on_save"]],
+    ["import { OpenReason as Why, Saved as Kept, Connection as Person } from 'ramp-sdk';\nexport function onOpen(why: Why, kept: null | Kept): void {}\nexport function onJoin(p: Person): void {}", ["on_join", "on_open"]],
+    ["import * as ramp from 'ramp-sdk';\nexport function onMessage(c: ramp.Connection, m: ramp.Message): void { c.send(m); }", ["on_message"]],
+    ["export function onOpen(): void {}\nexport function onSave(): Uint8Array | null { return null; }", ["on_open", "on_save"]],
     ["export function onRequest(req: Request): string { return req.text; }", ["on_request"]],
     ["export function onAlarm(): void {}\nexport function onClose(): void {}\nexport function onBackpressure(c: Connection): void {}", ["on_alarm", "on_close", "on_backpressure"]],
   ];

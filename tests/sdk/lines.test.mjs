@@ -18,7 +18,7 @@ for (const file of files)
   });
 
 const REASONS = { index: "Index out of range", map: "Key does not exist", div: "divide by zero", null: "Unexpected 'null'", throw: "boom", deep: "Index out of range", method: "dead",
-  big: "broadcast: too big", assert: "no", unreach: "unreachable", cast: "invalid downcast", key: "kv.get: an argument is not valid", helper: "Index out of range" };
+  big: "broadcast: too big", assert: "no", unreach: "unreachable", cast: "invalid downcast", key: 'kv.get(""): an argument is not valid; a key has 1 to 512 bytes', helper: "Index out of range" };
 
 for (const mode of ["release", "debug"]) describe(mode, async () => {
   const r = await build(files[0], { mode, write: false });

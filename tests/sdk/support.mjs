@@ -31,13 +31,14 @@ export function roomFile(name) {
   return to;
 }
 
-let written = 0;
+const written = [];
+process.on("exit", () => written.forEach(file => fs.rmSync(file, { force: true })));
 /** A room with this text. */
 export function roomOf(text) {
-  const file = path.join(project, "rooms", `room-${process.pid}-${written++}.ts`);
+  const file = path.join(project, "rooms", `room-${process.pid}-${written.length}.ts`);
+  written.push(file);
   fs.mkdirSync(path.dirname(file), { recursive: true });
   fs.writeFileSync(file, text);
-  process.on("exit", () => fs.rmSync(file, { force: true }));
   return file;
 }
 

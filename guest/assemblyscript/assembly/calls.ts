@@ -1,36 +1,76 @@
 // SPDX-License-Identifier: Apache-2.0
 // calls.ts -- timers, the alarm, saved state, the log, and what onError is told.
 import * as host from "./imports";
-import { enc, encLen, log as line, must, payload } from "./host";
+import { Flag } from "./abi";
+import { enc, encLen, log as line, must, payload, payloadBytes, payloadFlags } from "./host";
 import { Connection, connOf } from "./room";
 import { decode } from "./text";
 
+// ---- time ----------------------------------------------------------------------------------------
+
 /** Calls onTimer(id) after delayMs, then every periodMs (0: once). At least 10 ms. Replaces the timer `id`. */
 export function setTimer(id: i32, delayMs: i64, periodMs: i64 = 0): void {
-  must("setTimer", host.timer_set(id, delayMs, periodMs));
+  must("setTimer", host.timer_set(id, delayMs, periodMs), "a delay and a period are at least 10 ms");
 }
 export function clearTimer(id: i32): void {
-  must("clearTimer", host.timer_clear(id));
+  must("clearTimer", host.timer_clear(id), "");
 }
 
-/** Calls onAlarm at this time (Unix milliseconds), also after a restart; 0 clears. One per room. */
-export function setAlarm(atMs: i64): void {
-  must("setAlarm", host.alarm_set(atMs));
+/** The room's one alarm. Durable: onAlarm also runs after a restart, and when nobody is connected. */
+export namespace alarm {
+  /** Calls onAlarm at this time, in Unix milliseconds; replaces the one that was set. */
+  export function set(atMs: i64): void {
+    must("alarm.set", host.alarm_set(atMs), "a time is in Unix milliseconds, as of Date.now()");
+  }
+  /** Calls onAlarm in this many milliseconds. */
+  export function after(delayMs: i64): void {
+    set(host.time_ms() + max<i64>(1, delayMs));
+  }
+  export function clear(): void {
+    must("alarm.clear", host.alarm_set(0), "");
+  }
 }
+
+/** alarm.set; 0 clears it. */
+export function setAlarm(atMs: i64): void {
+  alarm.set(atMs);
+}
+
+// ---- saved state ---------------------------------------------------------------------------------
 
 /** Saves a string, Uint8Array or ArrayBuffer for onOpen of the room's next instance. The last one wins. */
 export function saveState<T>(state: T): void {
+  if (isNullable<T>() && state === null) throw new Error("null cannot be saved");
+  let e: i32 = 0;
   if (isString<T>()) {
     const p = enc(changetype<string>(state));
-    must("saveState", host.state_save(p, encLen));
+    e = host.state_save(p, encLen);
   } else if (state instanceof Uint8Array) {
-    must("saveState", host.state_save(state.dataStart, state.length));
+    e = host.state_save(state.dataStart, state.length);
   } else if (state instanceof ArrayBuffer) {
-    must("saveState", host.state_save(changetype<usize>(state), state.byteLength));
+    e = host.state_save(changetype<usize>(state), state.byteLength);
   } else {
-    ERROR("only a string, a Uint8Array or an ArrayBuffer can be saved");
+    ERROR("only a string, a Uint8Array or an ArrayBuffer can be saved; a number: value.toString()");
+  }
+  must("saveState", e, "a state has at most 1 MiB");
+}
+
+/** What the room saved last; onOpen has null instead if that was nothing. */
+export class Saved {
+  /** As it was saved. */
+  readonly bytes: Uint8Array = payloadBytes();
+  /** Handlers ran, or may have run, since it was saved: it is older than what people saw. */
+  readonly isStale: bool = (payloadFlags & Flag.STALE) != 0;
+
+  get text(): string {
+    return decode(this.bytes.dataStart, this.bytes.length);
+  }
+  toString(): string {
+    return this.text;
   }
 }
+
+// ---- the log -------------------------------------------------------------------------------------
 
 /** Writes a line to the service's log. */
 export function log(message: string): void {
@@ -69,6 +109,7 @@ export class CallError {
   readonly handler: string;
   /** The connection it was about, if it is still here. */
   readonly connection: Connection | null;
+  /** 13: it threw; 12: it trapped; 14: out of time; 10: out of memory; 7: a kv.sync was not acknowledged. */
   readonly code: i32;
   readonly message: string;
 

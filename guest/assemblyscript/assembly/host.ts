@@ -66,26 +66,28 @@ export function reason(e: i32): string {
     case Err.TOO_BIG: return "too big";
     case Err.LIMIT: return "a limit of this call or room is reached";
     case Err.TIMEOUT: return "no answer in time";
-    case Err.UNAVAILABLE: return "not available";
-    case Err.DENIED: return "not allowed here";
+    case Err.UNAVAILABLE: return "not available now";
+    case Err.DENIED: return "not allowed here; top-level code runs before there is a room, so use a handler";
   }
   return "an error that this SDK does not know";
 }
 
-export function fail(what: string, e: i32): void {
-  throw new Error(what + ": " + reason(e));
+/** `rule` says what is allowed: it follows where an argument is not valid or too big. */
+export function fail(what: string, e: i32, rule: string): void {
+  const ruled = rule.length > 0 && (e == Err.ARGS || e == Err.TOO_BIG);
+  throw new Error(what + ": " + reason(e) + (ruled ? "; " + rule : ""));
 }
 
 /** Throws when e is an error. */
 // @ts-ignore: decorator
-@inline export function must(what: string, e: i32): void {
-  if (e < 0) fail(what, e);
+@inline export function must(what: string, e: i32, rule: string): void {
+  if (e < 0) fail(what, e, rule);
 }
 
 /** True, or false if the connection is gone; throws on every other error. */
 // @ts-ignore: decorator
-@inline export function reached(what: string, e: i32): bool {
-  if (e < 0 && e != Err.GONE) fail(what, e);
+@inline export function reached(what: string, e: i32, rule: string): bool {
+  if (e < 0 && e != Err.GONE) fail(what, e, rule);
   return e >= 0;
 }
 

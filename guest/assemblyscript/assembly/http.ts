@@ -127,7 +127,8 @@ export class Response {
   send(): void {
     const h = bytesOf(this.headers);
     must("the response", host.http_respond(<u32>this.status, changetype<usize>(h), h.byteLength,
-      changetype<usize>(this.content), this.content.byteLength));
+      changetype<usize>(this.content), this.content.byteLength),
+      "a status is 200 to 599, a header one line, a body at most 1 MiB");
   }
 }
 

@@ -67,11 +67,17 @@ export class Message {
   }
 }
 
+// @ts-ignore: decorator
+@inline const MESSAGE: string = "a message has at most 1 MiB";
+// @ts-ignore: decorator
+@inline const CLOSING: string = "a code is 1000, 1001, 1003, 1007 to 1014 or 3000 to 4999, a reason has at most 123 bytes";
+
 let bodyLen: i32 = 0;
 let bodyKind: u32 = 0;
 
 /** The bytes of what a room sends; sets bodyLen and bodyKind. */
 function body<T>(value: T): usize {
+  if (isNullable<T>() && value === null) throw new Error("null cannot be sent");
   if (isString<T>()) {
     const s = changetype<string>(value);
     bodyKind = Kind.TEXT;
@@ -96,7 +102,7 @@ function body<T>(value: T): usize {
     bodyKind = Kind.BINARY;
     return changetype<usize>(value);
   } else {
-    ERROR("only a string, a Message, a Uint8Array or an ArrayBuffer can be sent");
+    ERROR("only a string, a Message, a Uint8Array or an ArrayBuffer can be sent; a number: value.toString()");
     return 0;
   }
 }
@@ -174,13 +180,13 @@ export class Connection {
   send<T>(message: T): bool {
     if (!this.open) return false;
     const p = body<T>(message);
-    return reached("send", host.conn_send(this.handle, p, bodyLen, bodyKind));
+    return reached("send", host.conn_send(this.handle, p, bodyLen, bodyKind), MESSAGE);
   }
   /** Closes it once the handler has returned. False if the connection is gone. */
   close(code: i32 = 1000, reason: string = ""): bool {
     if (!this.open) return false;
     const p = enc(reason);
-    return reached("close", host.conn_close(this.handle, <u32>code, p, encLen));
+    return reached("close", host.conn_close(this.handle, <u32>code, p, encLen), CLOSING);
   }
   toString(): string {
     return this.id;
@@ -269,7 +275,7 @@ export class Room {
       store<u32>(EXCEPT, except.handle);
       count = 1;
     }
-    must("broadcast", host.room_broadcast(p, bodyLen, bodyKind, count ? EXCEPT : 0, count));
+    must("broadcast", host.room_broadcast(p, bodyLen, bodyKind, count ? EXCEPT : 0, count), MESSAGE);
   }
   /** Its connections, in the order of their slots. */
   connections(): Connection[] {
@@ -327,7 +333,7 @@ export class Env {
     const p = enc(name);
     const n = host.env_get(p, encLen, OUT, OUT_CAP);
     if (n == Err.NOT_FOUND) return null;
-    must("env.get", n);
+    must("env.get", n, "");
     return takeText(n);
   }
 }

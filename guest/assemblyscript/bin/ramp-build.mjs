@@ -72,11 +72,29 @@ async function once(o) {
   process.exitCode = r.ok ? 0 : r.misuse ? 2 : 1;
 }
 
+/** Builds that make the compiler quick: its first ones are slow, until the engine has seen what is hot. */
+const WARM_BUILDS = 2;
+const QUIET_MS = 300; // after an answer, before a build that nobody has asked for
+
 /** One request a line, one answer a line, in order; ends with its input. */
 async function serve() {
   const print = text => fs.writeSync(1, text + "\n");
   console.log = console.info = console.warn = console.error; // standard output is for answers alone
-  for await (const line of readline.createInterface({ input: process.stdin, terminal: false })) {
+  const lines = [];
+  let wake = () => {}, ended = false, warmed = 0, last = null;
+  const input = readline.createInterface({ input: process.stdin, terminal: false });
+  input.on("line", line => { lines.push(line); wake(true); });
+  input.on("close", () => { ended = true; wake(true); });
+  const arrives = ms => new Promise(resolve => { wake = resolve; if (ms) setTimeout(resolve, ms, false); });
+  while (lines.length || !ended) {
+    if (!lines.length) {
+      const cold = last && warmed < WARM_BUILDS;
+      if (await arrives(cold ? QUIET_MS : 0)) continue;
+      warmed++;
+      await attempt(last.file, { mode: last.mode, write: false });
+      continue;
+    }
+    const line = lines.shift();
     if (!line.trim()) continue;
     let q, r;
     try {
@@ -84,6 +102,7 @@ async function serve() {
       if (typeof q?.file !== "string") throw new Error("'file' is missing");
       if (![undefined, "release", "debug"].includes(q.mode)) throw new Error("'mode' is release or debug");
       r = await attempt(q.file, { out: q.out, mode: q.mode ?? "release" });
+      if (r.ok) last = q;
     } catch (e) {
       r = { ok: false, misuse: true, problems: [{ file: "", line: 0, col: 0, text: `not a request: ${e.message}`, source: "" }] };
     }

@@ -11,8 +11,9 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 import asc from "assemblyscript/asc";
 import binaryen from "binaryen";
 import * as A from "assemblyscript";
-import { entrySource, problem, scan } from "./entry.mjs";
+import { entrySource, scan } from "./entry.mjs";
 import { appendLines } from "./lines.mjs";
+import { distinct, problem } from "./problems.mjs";
 import { locate, Misuse } from "./project.mjs";
 import { runtimeFiles } from "./runtime.mjs";
 
@@ -39,12 +40,12 @@ export async function build(target, options = {}) {
   const room = scan(project, main);
   const entry = room.problems.length ? "" : entrySource(room, main);
   const done = r => ({ ...r, ms: Math.round(performance.now() - began), project, files: [...room.files] });
-  if (room.problems.length) return done({ ok: false, problems: tidy(room.problems) });
+  if (room.problems.length) return done({ ok: false, problems: distinct(room.problems, room.texts) });
   if (!fs.existsSync(path.join(SDK, "assembly/imports.ts")))
     throw new Misuse("the SDK's source tree is not prepared; run: npm install, in guest/assemblyscript");
 
   const made = await compile(project, main, entry, room, options);
-  if (!made.ok) return done({ ok: false, problems: tidy(made.problems) });
+  if (!made.ok) return done({ ok: false, problems: distinct(made.problems, made.texts ?? room.texts) });
   const wasm = appendLines(made.binary, made.map);
   const out = path.resolve(options.out ?? path.join(project, "build", path.basename(main).replace(/\.ts$/, ".wasm")));
   if (options.write !== false) {
@@ -107,10 +108,14 @@ async function compile(project, main, entry, room, { mode = "release" }) {
   }
   const errors = diagnostics.filter(d => d.category === 3 /* error */);
   if (failure || errors.length)
-    return { ok: false, problems: errors.length ? errors.map(d => place(d, main, room, texts, sites)) : [{ file: main, line: 1, col: 1, source: "", text: `the compiler failed: ${failure.message}` }] };
+    return { ok: false, texts, problems: errors.length ? errors.map(d => place(d, main, room, texts, sites, membersOf(emitted.program))) : [{ file: main, line: 1, col: 1, source: "", text: `the compiler failed: ${failure.message}` }] };
   const foreign = WebAssembly.Module.imports(new WebAssembly.Module(emitted.binary)).filter(i => i.module !== "ramp_v1");
   if (foreign.length)
-    return { ok: false, problems: foreign.map(i => ({ file: main, line: 1, col: 1, source: "", text: `'${i.module}.${i.name}' is imported, which no Ramp room can do; only the SDK's functions reach outside` })) };
+    return { ok: false, texts, problems: foreign.map(i => {
+      const declared = new RegExp(`\\bdeclare\\s+function\\s+${i.name.split(".").at(-1)}\\b|(?<="${i.name}"\\s*\\)\\s*(?:export\\s+)?)declare\\b`);
+      const [file, text] = [...texts].find(([f, t]) => room.files.has(f) && declared.test(t)) ?? [main, texts.get(main)];
+      return problem(text, file, Math.max(0, text.search(declared)), `'${i.module}.${i.name}' is imported, which no Ramp room can do; only the SDK's functions reach outside`);
+    }) };
   return { ok: true, ...emitted };
 }
 
@@ -126,7 +131,9 @@ function emitter(emitted, release, placeOf, sites) {
   return class {
     afterParse() {
       const { module, options } = this.program;
+      emitted.program = this.program;
       watchDiagnostics(this.program, sites);
+      tellUnknowns(this.program);
       if (release) A.setOptimizeLevelHints(options, 3, 0); // a shrink level of 1 makes join() quadratic in garbage
       const base = Object.getPrototypeOf(module), files = [];
       let calls = 0; // the blocks need names, or asc opens them and their place is lost
@@ -194,6 +201,30 @@ function watchDiagnostics(program, sites) {
   };
 }
 const key = (...parts) => parts.join("\0");
+
+/**
+ * Where the type of a generic function's argument cannot be found, asc says only that, at the call.
+ * The reason is in the argument: it is asked for again, and said instead.
+ */
+function tellUnknowns(program) {
+  const { resolver, diagnostics } = program, base = Object.getPrototypeOf(resolver), report = 0;
+  resolver.inferGenericTypeArguments = (call, prototype, parameters, flow, mode = report) => {
+    const before = diagnostics.length, types = base.inferGenericTypeArguments.call(resolver, call, prototype, parameters, flow, mode);
+    if (types || mode !== report || diagnostics.length === before) return types;
+    const said = diagnostics.splice(before);
+    for (const argument of call.args) if (!resolver.resolveExpression(argument, flow, A.Type.auto, report)) break;
+    if (diagnostics.length === before) diagnostics.push(...said);
+    return types;
+  };
+}
+
+/** Names of the members that a type of the program has. */
+function membersOf(program) {
+  return type => {
+    const name = type === "string" ? "String" : type.replace(/<.*/, "");
+    return [...program.elementsByName.values()].filter(e => e.name === name).flatMap(e => [...(e.prototype?.instanceMembers ?? e.instanceMembers ?? new Map()).keys()]);
+  };
+}
 
 /** Makes library functions small, one by one, while the user's are still as they were written. */
 function shrinkLibrary(module) {
@@ -283,24 +314,13 @@ function jsonTransform(project) {
 
 // ---- problems ----------------------------------------------------------------------------------------------
 
-function place(d, main, room, texts, sites) {
+function place(d, main, room, texts, sites, members) {
   const file = d.range?.source.normalizedPath ?? main;
   if (file === ENTRY) { // the call of a handler
     const h = Object.values(room.handlers)[0];
-    return problem(h.text, h.file, h.at, d.message);
+    return problem(h.text, h.file, h.at, d.message, members);
   }
   const site = sites.get(key(d.message, file, d.range?.start));
-  if (site) return problem(site.text, site.file, site.at, d.message);
-  return problem(texts.get(file) ?? "", file, d.range?.start ?? 0, d.message);
-}
-
-/** One problem per line of the source: the first error is the reason of the others there. */
-function tidy(problems) {
-  const seen = new Set();
-  const order = p => p.file.startsWith("~lib/") ? 1 : 0;
-  const first = problems.filter(p => {
-    const key = `${p.file}:${p.line}`;
-    return !seen.has(key) && seen.add(key);
-  }).sort((a, b) => order(a) - order(b) || a.file.localeCompare(b.file) || a.line - b.line);
-  return first.map(({ file, line, col, text, source }) => ({ file, line, col, text, source }));
+  if (site) return problem(site.text, site.file, site.at, d.message, members);
+  return problem(texts.get(file) ?? "", file, d.range?.start ?? 0, d.message, members);
 }

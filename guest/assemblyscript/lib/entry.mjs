@@ -6,20 +6,21 @@
 import fs from "node:fs";
 import path from "node:path";
 import * as A from "assemblyscript";
-import { hint, say } from "./hints.mjs";
+import { distance, masked, noExport } from "./hints.mjs";
+import { problem } from "./problems.mjs";
 
 const NUMBERS = ["i32", "u32", "i64", "u64", "f64", "f32", "number", "i16", "u16", "i8", "u8"];
 
 /** Each handler: what its parameters may be, in any order, and what it may return. */
 export const HANDLERS = {
-  onOpen: { params: ["saved", "reason"], usage: "onOpen(saved: string | null, reason: OpenReason): void" },
+  onOpen: { params: ["reason", "saved"], usage: "onOpen(reason: OpenReason, saved: Saved | null): void" },
   onJoin: { params: ["conn"], usage: "onJoin(conn: Connection): void" },
   onMessage: { params: ["conn", "message"], usage: "onMessage(conn: Connection, msg: Message): void" },
   onLeave: { params: ["conn", "code"], usage: "onLeave(conn: Connection, code: i32): void" },
   onTimer: { params: ["id"], usage: "onTimer(id: i32): void" },
   onAlarm: { params: [], usage: "onAlarm(): void" },
   onRequest: { params: ["request"], returns: ["Response", "string"], usage: "onRequest(req: Request): Response" },
-  onSave: { params: [], returns: ["string", "Uint8Array", "ArrayBuffer", "void"], usage: "onSave(): string" },
+  onSave: { params: [], returns: ["string", "Uint8Array", "ArrayBuffer", "void", "string | null", "Uint8Array | null"], usage: "onSave(): string" },
   onError: { params: ["failure"], usage: "onError(err: CallError): void" },
   onClose: { params: [], usage: "onClose(): void" },
   onBackpressure: { params: ["conn"], usage: "onBackpressure(conn: Connection): void" },
@@ -29,8 +30,12 @@ const NAMES = Object.keys(HANDLERS);
 /** kind of parameter -> for a written type, the expression that makes it; null if the type does not fit */
 const ARGUMENTS = {
   conn: type => type === "Connection" ? "c" : null,
-  saved: type => type === "string | null" ? "(n > 0 ? sdk.payloadText() : null)"
-    : type === "Uint8Array | null" ? "(n > 0 ? sdk.payloadBytes() : null)" : null,
+  saved: type => {
+    const [, kind, nullable] = type.match(/^(Saved|string|Uint8Array)( \| null)?$/) ?? [];
+    if (!kind) return null;
+    if (!nullable) return { problem: `nothing may have been saved; write: ${kind} | null` };
+    return `(n > 0 ? ${{ Saved: "new sdk.Saved()", string: "sdk.payloadText()", Uint8Array: "sdk.payloadBytes()" }[kind]} : null)`;
+  },
   reason: type => type === "OpenReason" || NUMBERS.includes(type) ? cast("reason", type) : null,
   message: (type, json) => type === "Message" ? "new sdk.Message()" : type === "string" ? "sdk.payloadText()"
     : type === "Uint8Array" ? "sdk.payloadBytes()" : type === "ArrayBuffer" ? "sdk.payloadBytes().buffer" : json(type),
@@ -56,19 +61,12 @@ function parse(text, file) {
   return { source: program.sources.find(s => s.normalizedPath === file) ?? program.sources.at(-1), problems };
 }
 
-/** What is wrong at this offset of the text, in a plain sentence where there is one. */
-export function problem(text, file, offset, message) {
-  const before = text.slice(0, offset).split("\n"), line = before.length;
-  const source = text.split("\n")[line - 1] ?? "";
-  return { file, line, col: before.at(-1).length + 1, text: hint(message, source) ?? say(message), source: source.trimEnd() };
-}
-
 /**
  * Reads the room's file, and the files that it re-exports handlers from.
- * { handlers: { onMessage: { params: [{ name, type }], returns } }, classes, files, json, problems }
+ * { handlers: { onMessage: { params: [{ name, type }], returns } }, classes, files, texts, json, problems }
  */
 export function scan(project, main) {
-  const room = { handlers: {}, problems: [], files: new Set(), json: false, classes: new Map() };
+  const room = { handlers: {}, problems: [], files: new Set(), texts: new Map(), json: false, classes: new Map() };
   readFile(project, main, room, null);
   follow(project, main, room);
   if (!Object.keys(room.handlers).length && !room.problems.length)
@@ -93,6 +91,7 @@ function readFile(project, file, room, only) {
     room.problems.push({ file, line: 1, col: 1, source: "", text: "there is no such file" });
     return;
   }
+  room.texts.set(file, text);
   const { source, problems } = parse(text, file);
   room.problems.push(...problems);
   if (problems.length) return;
@@ -103,27 +102,30 @@ function readFile(project, file, room, only) {
     if (s.kind === A.NodeKind.ClassDeclaration)
       room.classes.set(s.name.text, { file, exported: !!(s.flags & A.CommonFlags.Export), json: !!s.decorators?.some(d => /^(json|serializable)$/.test(d.name.text)) });
     if (s.kind === A.NodeKind.Import && s.declarations)
-      for (const d of s.declarations) imported.set(d.name.text, { path: s.path.value, name: d.foreignName.text });
+      for (const d of s.declarations) imported.set(d.name.text, { path: s.path.value, name: d.foreignName.text, at: d.range.start });
+    if (s.kind === A.NodeKind.Import && s.namespaceName) imported.set(s.namespaceName.text, { path: s.path.value, name: null });
   }
   room.imports ??= imported;
   const find = (at, name, exportedAs, from) => {
     if (from !== null) {
       const next = relative(project, file, from);
       if (next) return readFile(project, next, room, new Map([[exportedAs, name]]));
-    } else if (declared.has(name)) return add(room, text, file, exportedAs, declared.get(name), at);
+    } else if (declared.has(name)) return add(room, text, file, exportedAs, declared.get(name), at, imported);
     else if (imported.has(name)) return find(at, imported.get(name).name, exportedAs, imported.get(name).path);
     if (NAMES.includes(exportedAs)) room.problems.push(problem(text, file, at.range.start, `'${exportedAs}' must be a function of this project`));
   };
   for (const s of source.statements) {
     const wanted = name => only === null || only.has(name);
     if (s.kind === A.NodeKind.FunctionDeclaration && (s.flags & A.CommonFlags.Export)) {
-      if (only === null) add(room, text, file, s.name.text, s, s);
-      else for (const [as, name] of only) if (name === s.name.text) add(room, text, file, as, s, s);
+      if (only === null) add(room, text, file, s.name.text, s, s, imported);
+      else for (const [as, name] of only) if (name === s.name.text) add(room, text, file, as, s, s, imported);
     } else if (s.kind === A.NodeKind.Export && s.members) {
       for (const m of s.members) if (wanted(m.exportedName.text)) find(m, m.localName.text, m.exportedName.text, s.path ? s.path.value : null);
     } else if (s.kind === A.NodeKind.Export && s.path) {
       const next = relative(project, file, s.path.value);
       if (next) readFile(project, next, room, only);
+    } else if (s.kind === A.NodeKind.ExportDefault) {
+      room.problems.push(problem(text, file, s.range.start, "there is no export default; a handler is exported by its name: export function onMessage(conn: Connection, msg: Message): void { }"));
     } else if (s.kind === A.NodeKind.Variable && only === null) {
       for (const d of s.declarations)
         if ((d.flags & A.CommonFlags.Export) && NAMES.includes(d.name.text))
@@ -132,7 +134,16 @@ function readFile(project, file, room, only) {
   }
 }
 
-function add(room, text, file, name, decl, at) {
+/** The SDK's own names in a type that uses an alias of the import, or a namespace. */
+function own(type, imported) {
+  return type.replace(/\b(?:(\w+)\.)?(\w+)\b/g, (written, space, name) => {
+    const from = imported.get(space ?? name);
+    if (from?.path !== "ramp-sdk") return written;
+    return space ? (from.name === null ? name : written) : from.name ?? written;
+  });
+}
+
+function add(room, text, file, name, decl, at, imported) {
   const handler = HANDLERS[name];
   const place = decl.name?.range?.start ?? at.range.start;
   if (!handler) {
@@ -140,31 +151,26 @@ function add(room, text, file, name, decl, at) {
     return;
   }
   const typeOf = node => node && node.range.end > node.range.start
-    ? text.slice(node.range.start, node.range.end).replace(/\s+/g, " ").replace(/^String\b/, "string").replace(/^null \| (.*)$/, "$1 | null") : null;
+    ? own(text.slice(node.range.start, node.range.end).replace(/\s+/g, " ").replace(/^String\b/, "string").replace(/^null \| (.*)$/, "$1 | null"), imported) : null;
   const params = decl.signature.parameters.map(p => ({ name: p.name.text, type: typeOf(p.type), at: p.range.start }));
   const returns = typeOf(decl.signature.returnType) ?? "void";
   const allowed = handler.returns ?? ["void"];
   if (!allowed.includes(returns))
     room.problems.push(problem(text, file, decl.signature.returnType.range.start,
-      /^Promise\b/.test(returns) ? "Promise" : `${name} returns ${allowed.join(" or ")}, not ${returns}: ${handler.usage}`));
-  room.handlers[name] = { params, returns, file, text, at: place };
+      /^Promise\b/.test(returns) ? "Promise" : `${name} returns ${listed(allowed)}, not ${returns}: ${handler.usage}`));
+  const unknown = type => { // a type that the SDK was asked for and does not have
+    const from = imported.get(type);
+    return from?.path === "ramp-sdk" && from.name ? { name: from.name, at: from.at } : null;
+  };
+  room.handlers[name] = { params, returns, file, text, at: place, unknown };
 }
+
+const listed = words => words.length > 1 ? `${words.slice(0, -1).join(", ")} or ${words.at(-1)}` : words[0];
 
 function misspelt(name) {
   const near = NAMES.map(h => [distance(h.toLowerCase(), name.toLowerCase()), h]).sort((a, b) => a[0] - b[0])[0];
   return `'${name}' is not a handler; ` + (near[0] <= Math.max(2, name.length >> 2)
     ? `did you mean '${near[1]}'?` : `handlers are ${NAMES.join(", ")} (call it something else if it is not meant to be one)`);
-}
-
-function distance(a, b) {
-  const d = Array.from({ length: a.length + 1 }, (_, i) => [i, ...Array(b.length).fill(0)]);
-  for (let j = 0; j <= b.length; j++) d[0][j] = j;
-  for (let i = 1; i <= a.length; i++)
-    for (let j = 1; j <= b.length; j++) {
-      d[i][j] = Math.min(d[i - 1][j] + 1, d[i][j - 1] + 1, d[i - 1][j - 1] + (a[i - 1] !== b[j - 1]));
-      if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1]) d[i][j] = Math.min(d[i][j], d[i - 2][j - 2] + 1);
-    }
-  return d[a.length][b.length];
 }
 
 /** All files of the project that main imports, directly or not; whether one of them uses json-as. */
@@ -176,8 +182,11 @@ function follow(project, main, room) {
     const text = load(project, file);
     if (text === null) continue;
     room.files.add(file);
-    const rest = text.match(/[(,]\s*\.\.\.\w+\s*:/); // the compiler takes it, and makes nonsense of it
-    if (rest) room.problems.push(problem(text, file, rest.index + 1, "rest parameter"));
+    room.texts.set(file, text);
+    const code = masked(text);
+    for (const rest of code.matchAll(/(?<=[(,]\s*)\.\.\.\w+\s*:/g)) room.problems.push(problem(text, file, rest.index, "rest parameter")); // the compiler takes it, and makes nonsense of it
+    for (const thrown of code.matchAll(/(?<=\bthrow[ \t]+)(?!new\b)[^\s]/g)) // its text would be lost
+      room.problems.push(problem(text, file, thrown.index, "what is thrown is an Error, made where it is thrown: throw new Error(text)"));
     for (const [, target] of text.matchAll(/\b(?:from|import)\s*["']([^"']+)["']/g)) {
       if (/^json-as(\/|$)/.test(target)) room.json = true;
       const next = relative(project, file, target);
@@ -202,14 +211,19 @@ export function entrySource(room, main) {
     return "JSON.parse<Payload>(sdk.payloadText())";
   };
   const call = name => {
-    const h = room.handlers[name], spec = HANDLERS[name];
+    const h = room.handlers[name], spec = HANDLERS[name], taken = new Map();
     const args = h.params.map(p => {
       for (const kind of spec.params) {
         const made = p.type === null ? null : ARGUMENTS[kind](p.type, json);
-        if (made?.problem) room.problems.push(problem(h.text, h.file, p.at, made.problem));
-        if (made) return made;
+        if (!made) continue;
+        const wrong = made.problem ?? (taken.has(kind) ? `'${taken.get(kind)}' is that already; ${name} has each parameter once: ${spec.usage}` : null);
+        if (wrong) room.problems.push(problem(h.text, h.file, p.at, wrong));
+        taken.set(kind, p.name);
+        return made;
       }
-      room.problems.push(problem(h.text, h.file, p.at, p.type === null
+      const unknown = p.type !== null && h.unknown(p.type);
+      if (unknown) room.problems.push(problem(h.text, h.file, unknown.at, noExport("ramp-sdk", unknown.name)));
+      else room.problems.push(problem(h.text, h.file, p.at, p.type === null
         ? `'${p.name}' needs a type: ${spec.usage}`
         : spec.params.length ? `${name} has no parameter of type ${p.type}: ${spec.usage}${/^onMessage$/.test(name) ? "; the message may be a Message, string, Uint8Array, ArrayBuffer or a class with @json" : ""}`
           : `${name} has no parameters: ${spec.usage}`));
@@ -236,7 +250,8 @@ export function entrySource(room, main) {
   }
   if (has("onSave")) {
     const { returns } = room.handlers.onSave, saved = call("onSave");
-    add("on_save", "", "sdk.beginCall(0, 0);", returns === "void" ? saved + ";" : `sdk.saveState<${returns}>(${saved});`);
+    add("on_save", "", "sdk.beginCall(0, 0);", returns === "void" ? saved + ";" : returns.endsWith(" | null")
+      ? `const saved = ${saved}; if (saved !== null) sdk.saveState<${returns.slice(0, -7)}>(saved);` : `sdk.saveState<${returns}>(${saved});`);
   }
   if (has("onError")) add("on_error", "n: i32, flags: u32", "sdk.beginCall(n, flags);", call("onError") + ";");
   if (has("onBackpressure")) add("on_backpressure", "conn: u32", "sdk.beginCall(0, 0); const c = sdk.connOf(conn);", call("onBackpressure") + ";");

@@ -1,25 +1,28 @@
 // SPDX-License-Identifier: Apache-2.0
 // harness.mjs -- a Ramp host in JavaScript: the guest ABI exactly, without sandbox, budgets or sockets.
 //
-// For tests of rooms (see test.mjs) and of the SDK. It runs calls, collects their events, and applies
-// them as the server does: all when the handler has returned, none when it has failed. kv, db and
-// fetch live in memory; `offline` makes them UNAVAILABLE, `cold` answers through wait.
+// Door: instantiate(), then run() for each call, which collects the call's events. Carrying them out,
+// or not, is test.mjs's. Reads see the call's own events, then what waits for a commit, then the
+// stores (stores.mjs). A read that takes time, or that is `cold`, comes through wait, and the room's
+// clock moves by that time.
 import { Buffer } from "node:buffer";
 import { webcrypto } from "node:crypto";
+import { bytesOf, storeOf } from "./stores.mjs";
+
+export { bytesOf };
 
 const E = { NOT_FOUND: -1, GONE: -2, ARGS: -3, TOO_BIG: -4, LIMIT: -5, TIMEOUT: -6, UNAVAILABLE: -7, DENIED: -8 };
 const PENDING = -0x80000000;
 const SLOT = 0xfffff, GENERATIONS = 0xfff;
 const MIB = 1 << 20;
 export const LIMITS = { events: 4096, eventBytes: 8 * MIB, message: MIB, key: 512, value: 512 << 10, state: MIB, body: MIB,
-  timers: 1024, timerMin: 10n, timerMax: 3153600000000n, pendings: 16, dbWrites: 400, dbBytes: 4 * MIB, logLine: 2048, panic: 1024, random: 65536 };
+  timers: 1024, timerMin: 10n, timerMax: 3153600000000n, pendings: 16, waitMs: 10_000, dbWrites: 400, dbBytes: 4 * MIB, logLine: 2048, panic: 1024, random: 65536 };
 export const CALLS = ["open", "join", "message", "leave", "timer", "alarm", "request", "save", "error", "close", "backpressure"];
 
-const encoder = new TextEncoder(), strict = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+const strict = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 const lossy = new TextDecoder("utf-8", { ignoreBOM: true });
 const utf8 = bytes => { try { return strict.decode(bytes); } catch { return null; } };
 const u32 = n => { const b = Buffer.alloc(4); b.writeUInt32LE(n); return b; };
-export const bytesOf = v => typeof v === "string" ? encoder.encode(v) : v instanceof ArrayBuffer ? new Uint8Array(v) : v;
 
 /** A trap that the host raises: a bad address, wait where it is not allowed. */
 export class Trap extends Error {}
@@ -34,10 +37,12 @@ export function instantiate(module, state) {
 }
 
 /** What outlives an instance: the room as the server knows it. */
-export function newRoom(options = {}) {
+export function newRoom({ kv, serviceKv, db, saved, ...options } = {}) {
   return {
     id: "lobby", service: "test", version: "0".repeat(64), now: 1_000_000, env: {}, offline: false, cold: false,
-    kv: new Map(), serviceKv: new Map(), db: new Map(), saved: null, alarm: 0n,
+    kv: storeOf(kv), serviceKv: storeOf(serviceKv), db: storeOf(db), saved: saved === undefined || saved === null ? null : bytesOf(saved),
+    alarm: 0, storedAlarm: options.alarm ?? 0, // as the room sees it; as it is stored
+    batches: [], // events of calls that wait for a commit
     slots: [], // { handle, generation, info } or null
     generations: [], timers: new Map(), fetch: () => ({ status: 200, headers: "", body: "" }), ...options,
   };
@@ -93,7 +98,7 @@ class Instance {
 
   /** Runs a handler. { events } or { error } (a Panic, Trap or WebAssembly.RuntimeError). */
   run(kind, args, payload = new Uint8Array(0), flags = 0, conn = null) {
-    const call = this.call = { kind, payload, conn, result: null, pendings: [], events: [], bytes: 0, dbWrites: 0, dbBytes: 0, sequence: (this.sequence = (this.sequence ?? 0) + 1) };
+    const call = this.call = { kind, payload, conn, result: null, pendings: [], waited: 0, events: [], bytes: 0, dbWrites: 0, dbBytes: 0, sequence: (this.sequence = (this.sequence ?? 0) + 1) };
     const head = this.range(this.inbox, this.inboxCap), view = new DataView(head.buffer, head.byteOffset, 16);
     view.setBigInt64(0, BigInt(this.room.now), true);
     view.setUint32(8, 0, true);
@@ -148,20 +153,25 @@ function hostFunctions(guest) {
     return h === null || !/^(?:[!#$%&'*+.^_`|~0-9a-z-]+: ?[^\r\n\0]*\n)*$/.test(h)
       || /^(?:connection|keep-alive|proxy-connection|te|trailer|transfer-encoding|upgrade|content-length):/m.test(h) ? E.ARGS : h;
   };
-  /** START: at once, or through wait. */
-  const start = (make, out, cap, never = false) => {
+  const failing = store => room.offline ? E.UNAVAILABLE : { unavailable: E.UNAVAILABLE, timeout: E.TIMEOUT }[store?.failing] ?? 0;
+  /** START: at once, or through wait after `delay` ms. What is read is read now. */
+  const start = (result, delay, out, cap) => {
     range(out, cap);
     const c = guest.call;
-    if (room.offline) return E.UNAVAILABLE;
-    if (!room.cold && !never) return give(make(), out, cap);
+    if (c.waited >= LIMITS.waitMs) return E.TIMEOUT;
+    if (delay === 0) return give(result, out, cap);
     if (c.pendings.length >= LIMITS.pendings) return E.LIMIT;
-    c.pendings.push(make());
+    c.pendings.push({ result, at: room.now + Math.max(0, delay) });
     return PENDING;
   };
-  /** What the call itself has written, then what is stored. */
+  /** -1: through wait, but at once. */
+  const delayOf = store => store.delayMs || (room.cold && !failing(store) ? -1 : 0);
+  const read = (store, make, out, cap) => start(failing(store) || make(), delayOf(store), out, cap);
+  /** What is stored, then what waits for a commit, then what the call itself has written. */
   const overlay = (stored, mine) => {
     const m = new Map(stored);
-    for (const e of guest.call.events) if (mine(e)) { if (e.type.endsWith("_set")) m.set(e.key, e.payload); else m.delete(e.key); }
+    for (const e of [...room.batches.flatMap(b => b.events), ...guest.call.events])
+      if (mine(e)) { if (e.type.endsWith("_set")) m.set(e.key, e.payload); else m.delete(e.key); }
     return m;
   };
   const inKv = (scope, k) => overlay(space(scope), e => /^kv_(set|del)$/.test(e.type) && e.scope === scope).get(k) ?? E.NOT_FOUND;
@@ -192,22 +202,21 @@ function hostFunctions(guest) {
       if (typeof name === "number") return name;
       if (!space(scope) || ttl < 0n) return E.ARGS;
       if (payload.length > LIMITS.value) return E.TOO_BIG;
-      if (room.offline) return E.UNAVAILABLE;
+      if (failing(space(scope)) === E.UNAVAILABLE) return E.UNAVAILABLE; // written behind: its buffer is full
       return emit({ type: "kv_set", scope, key: name, payload, ttl_ms: Number(ttl) }, kn + vn);
     },
     kv_del(scope, k, kn) {
       const name = key(k, kn);
       if (typeof name === "number") return name;
       if (!space(scope)) return E.ARGS;
-      if (room.offline) return E.UNAVAILABLE;
+      if (failing(space(scope)) === E.UNAVAILABLE) return E.UNAVAILABLE;
       return emit({ type: "kv_del", scope, key: name }, kn);
     },
-    kv_sync: () => room.offline ? E.UNAVAILABLE : emit({ type: "kv_sync" }),
+    kv_sync: () => emit({ type: "kv_sync" }),
     db_set(k, kn, v, vn) {
       const name = key(k, kn), payload = range(v, vn).slice(), c = guest.call;
       if (typeof name === "number") return name;
       if (payload.length > LIMITS.value) return E.TOO_BIG;
-      if (room.offline) return E.UNAVAILABLE;
       if (c.dbWrites >= LIMITS.dbWrites || c.dbBytes + kn + vn > LIMITS.dbBytes) return E.LIMIT;
       c.dbWrites++;
       c.dbBytes += kn + vn;
@@ -216,7 +225,6 @@ function hostFunctions(guest) {
     db_del(k, kn) {
       const name = key(k, kn), c = guest.call;
       if (typeof name === "number") return name;
-      if (room.offline) return E.UNAVAILABLE;
       if (c.dbWrites >= LIMITS.dbWrites) return E.LIMIT;
       c.dbWrites++;
       return emit({ type: "db_del", key: name }, kn);
@@ -229,7 +237,7 @@ function hostFunctions(guest) {
       return emit({ type: "timer_set", id, delay_ms: Number(delay), period_ms: Number(period) });
     },
     timer_clear: id => emit({ type: "timer_clear", id }),
-    alarm_set: at => at < 0n ? E.ARGS : room.offline ? E.UNAVAILABLE : emit({ type: "alarm_set", at_ms: Number(at) }),
+    alarm_set: at => at < 0n ? E.ARGS : emit({ type: "alarm_set", at_ms: Number(at) }),
     http_respond(status, h, hn, b, bn) {
       const lines = headers(h, hn), payload = range(b, bn).slice();
       if (guest.call.kind !== "request") return E.DENIED;
@@ -240,7 +248,6 @@ function hostFunctions(guest) {
     state_save(p, n) {
       const payload = range(p, n).slice();
       if (payload.length > LIMITS.state) return E.TOO_BIG;
-      if (room.offline) return E.UNAVAILABLE;
       return emit({ type: "state_save", payload }, n);
     },
     room_info: (field, out, cap) => give([room.id, room.service, room.version].map(bytesOf)[field] ?? E.ARGS, out, cap),
@@ -280,18 +287,18 @@ function hostFunctions(guest) {
       const name = key(k, kn);
       range(out, cap);
       if (typeof name === "number") return name;
-      return space(scope) ? start(() => inKv(scope, name), out, cap) : E.ARGS;
+      return space(scope) ? read(space(scope), () => inKv(scope, name), out, cap) : E.ARGS;
     },
     db_get(k, kn, out, cap) {
       const name = key(k, kn);
       range(out, cap);
-      return typeof name === "number" ? name : start(() => inDb().get(name) ?? E.NOT_FOUND, out, cap);
+      return typeof name === "number" ? name : read(room.db, () => inDb().get(name) ?? E.NOT_FOUND, out, cap);
     },
     db_list(prefix, pn, after, an, limit, out, cap) {
       const from = text(prefix, pn), last = text(after, an);
       range(out, cap);
       if (from === null || last === null) return E.ARGS;
-      return start(() => listing(inDb(), from, last, limit >>> 0), out, cap);
+      return read(room.db, () => listing(inDb(), from, last, limit >>> 0), out, cap);
     },
     http_fetch(req, out, cap) {
       const head = range(req, 40), v = new DataView(head.buffer, head.byteOffset, 40);
@@ -300,17 +307,24 @@ function hostFunctions(guest) {
       const part = at => range(v.getUint32(at, true), v.getUint32(at + 4, true)).slice();
       const q = { timeout_ms: v.getUint32(4, true), method: utf8(part(8)), url: utf8(part(16)), headers: utf8(part(24)), body: part(32) };
       if (q.method === null || q.url === null || q.headers === null) return E.ARGS;
-      return start(() => {
-        const r = room.fetch({ ...q, text: lossy.decode(q.body) });
-        if (typeof r === "number") return r;
-        const h = bytesOf(r.headers ?? "");
-        return Buffer.concat([u32(r.status), u32(h.length), h, bytesOf(r.body ?? "")]);
-      }, out, cap, true);
+      if (room.offline) return start(E.UNAVAILABLE, -1, out, cap);
+      if (room.batches.length) return start(E.TIMEOUT, Infinity, out, cap); // it goes out when the gate opens, which this call cannot see
+      if (guest.call.pendings.length >= LIMITS.pendings) return E.LIMIT;
+      const r = room.fetch({ ...q, text: lossy.decode(q.body) });
+      if (r.delay_ms > q.timeout_ms) return start(E.TIMEOUT, q.timeout_ms, out, cap);
+      return start(typeof r === "number" ? r : answerOf(r), r.delay_ms || -1, out, cap);
     },
     wait(out, cap) {
       range(out, cap);
       guest.waits++;
-      return guest.call.pendings.length ? give(guest.call.pendings.shift(), out, cap) : E.ARGS;
+      const c = guest.call, head = c.pendings.shift();
+      if (!head) return E.ARGS;
+      const time = Math.max(0, head.at - room.now), left = LIMITS.waitMs - c.waited;
+      room.now += Math.min(time, left);
+      c.waited += Math.min(time, left);
+      if (time <= left) return give(head.result, out, cap);
+      for (const p of c.pendings) Object.assign(p, { result: E.TIMEOUT, at: 0 });
+      return E.TIMEOUT;
     },
   };
   // While it initializes, a module has no room yet.
@@ -324,6 +338,12 @@ function hostFunctions(guest) {
     };
   }
   return functions;
+}
+
+/** u32 status | u32 n | headers | body */
+function answerOf(r) {
+  const h = bytesOf(r.headers ?? "");
+  return Buffer.concat([u32(r.status), u32(h.length), h, bytesOf(r.body ?? "")]);
 }
 
 function copy(from, offset, to) {

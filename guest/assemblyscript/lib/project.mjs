@@ -24,13 +24,15 @@ export function locate(target) {
   return within(path.basename(folder) === "src" ? path.dirname(folder) : folder);
 }
 
-/** ramp.json, comments allowed; {} if there is none. */
+/** ramp.json: JSON with comments and commas before a closing bracket, as the CLI reads it; {} if there is none. */
 function config(dir) {
   const file = path.join(dir, "ramp.json");
   if (!fs.existsSync(file)) return {};
   const text = fs.readFileSync(file, "utf8");
   try {
-    const r = JSON.parse(text.replace(/"(?:[^"\\]|\\.)*"|\/\/[^\n]*|\/\*[\s\S]*?\*\//g, m => m[0] === "/" ? "" : m));
+    const bare = text.replace(/"(?:[^"\\]|\\.)*"|\/\/[^\n]*|\/\*[\s\S]*?\*\//g, m => m[0] === "/" ? " " : m);
+    const r = JSON.parse(bare.replace(/"(?:[^"\\]|\\.)*"|,(?=\s*[}\]])/g, m => m === "," ? "" : m));
+    if (r === null || typeof r !== "object" || Array.isArray(r)) throw new Error("not a JSON object");
     if (r.main !== undefined && typeof r.main !== "string") throw new Error('"main" is not text');
     return r;
   } catch (e) {
