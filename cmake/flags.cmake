@@ -24,8 +24,8 @@ if(RAMP_SANITIZE)
     # Fatal at the first finding, and with whole stacks.
     target_compile_options(ramp_flags INTERFACE
         -fsanitize=${RAMP_SANITIZE} -fno-sanitize-recover=all -O1
-        # These follow values through the code, in which instrumentation makes them guess.
-        -Wno-format-truncation -Wno-maybe-uninitialized)
+        # gcc's follow values through the code, in which instrumentation makes them guess.
+        "$<$<C_COMPILER_ID:GNU>:-Wno-format-truncation;-Wno-maybe-uninitialized>")
     target_link_options(ramp_link INTERFACE -fsanitize=${RAMP_SANITIZE})
     if(RAMP_FUZZ)
         target_compile_options(ramp_flags INTERFACE -fsanitize=fuzzer-no-link)

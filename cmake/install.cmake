@@ -15,6 +15,12 @@ if(NOT RAMP_LIBRARY_ONLY)
     if(TARGET ramp)
         install(TARGETS ramp RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}")
     endif()
+    # The Node that tools/setup has brought, where the system's is too old; `ramp build` finds it there.
+    set(own_node "${CMAKE_SOURCE_DIR}/build/node/bin/node")
+    if(EXISTS "${own_node}")
+        file(REAL_PATH "${own_node}" own_node)
+        install(PROGRAMS "${own_node}" DESTINATION lib/ramp RENAME node)
+    endif()
     # The SDK with its compiler (node_modules, when tools/setup has brought it) and the templates.
     foreach(pair "guest/assemblyscript:sdk" "guest/c:guest-c" "examples:examples" "bench/rooms:bench/rooms")
         string(REPLACE ":" ";" pair "${pair}")

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Tests under ctest. A file is a test by its place:
 #   tests/unit/**/X_test.c        one cmocka executable each
+#   tests/drivers/KIND_X_test.c   the driver X in the conformance suite of its kind
 #   tests/fuzz/X/fuzz.c           replayed over tests/fuzz/X/corpus; libFuzzer in preset fuzz
 #   tests/modules/X.wat           MODULES/X.wasm for the C tests (TEST_MODULES)
 #   bench/micro/X.c               an executable of target `bench`, not run here; bench/epoll too
@@ -35,7 +36,8 @@ endfunction()
 # --- modules in text form ------------------------------------------------------------------------
 set(module_dir "${CMAKE_BINARY_DIR}/modules")
 file(MAKE_DIRECTORY "${module_dir}")
-file(GLOB wats CONFIGURE_DEPENDS "${CMAKE_SOURCE_DIR}/tests/modules/*.wat")
+file(GLOB wats CONFIGURE_DEPENDS "${CMAKE_SOURCE_DIR}/tests/modules/*.wat"
+    "${CMAKE_SOURCE_DIR}/bench/rooms/*.wat")
 set(wasms)
 if(wats)
     find_program(WAT2WASM wat2wasm REQUIRED)
@@ -46,6 +48,9 @@ set(wat_features --enable-exceptions --enable-threads --enable-tail-call --enabl
     --enable-multi-memory --enable-extended-const --enable-relaxed-simd)
 foreach(wat ${wats})
     get_filename_component(name "${wat}" NAME_WE)
+    if(wat MATCHES "/bench/")
+        set(name "bench_${name}")
+    endif()
     add_custom_command(OUTPUT "${module_dir}/${name}.wasm"
         COMMAND "${WAT2WASM}" ${wat_features} "${wat}" -o "${module_dir}/${name}.wasm"
         DEPENDS "${wat}" VERBATIM COMMENT "Assembling ${name}.wasm")
@@ -83,6 +88,17 @@ function(ramp_test_program target folder)
     endif()
     target_link_libraries(${target} PRIVATE ramp_flags ${libs_${folder}})
     add_dependencies(${target} test_modules)
+endfunction()
+
+# ramp_beyond_library(SOURCE RET): whether it is about more than libramp, which RAMP_LIBRARY_ONLY leaves
+# out; its includes tell.
+function(ramp_beyond_library source ret)
+    file(STRINGS "${source}" beyond REGEX "#include \"(wire|io|drivers|server|cli)/")
+    if(beyond AND RAMP_LIBRARY_ONLY)
+        set(${ret} ON PARENT_SCOPE)
+    else()
+        set(${ret} OFF PARENT_SCOPE)
+    endif()
 endfunction()
 
 # --- unit tests ----------------------------------------------------------------------------------
@@ -127,18 +143,67 @@ foreach(unit ${units})
     ramp_test("unit/${name}" $<TARGET_FILE:${target}>)
 endforeach()
 
+# --- conformance of drivers ------------------------------------------------------------------------
+# tests/drivers/KIND_NAME_test.c hands a driver to KIND_conformance.c, whose other end is suite.c: libramp
+# is not linked. What the tests of several drivers share lies beside them.
+file(GLOB driver_tests CONFIGURE_DEPENDS "${CMAKE_SOURCE_DIR}/tests/drivers/*_test.c")
+set(libs_conformance ramp_drivers_a ramp_io_a ramp_base_a)
+if(RAMP_FUZZ OR RAMP_LIBRARY_ONLY)
+    set(driver_tests)
+endif()
+if(driver_tests)
+    file(GLOB driver_support CONFIGURE_DEPENDS "${CMAKE_SOURCE_DIR}/tests/drivers/*_rig.c"
+        "${CMAKE_SOURCE_DIR}/tests/support/*_vfs.c")
+    add_library(driver_support STATIC ${driver_support})
+    target_include_directories(driver_support PRIVATE "${CMAKE_SOURCE_DIR}/src"
+        "${CMAKE_SOURCE_DIR}/include" "${CMAKE_SOURCE_DIR}/tests")
+    target_link_libraries(driver_support PRIVATE ramp_flags PUBLIC test_support ramp_drivers_a)
+endif()
+foreach(driver_test ${driver_tests})
+    get_filename_component(name "${driver_test}" NAME)
+    string(REGEX REPLACE "_test\\.c$" "" name "${name}")
+    string(REGEX REPLACE "_.*" "" kind "${name}")
+    ramp_test_program(drivers_${name} conformance "${driver_test}"
+        "${CMAKE_SOURCE_DIR}/tests/drivers/${kind}_conformance.c"
+        "${CMAKE_SOURCE_DIR}/tests/drivers/suite.c")
+    target_link_libraries(drivers_${name} PRIVATE driver_support PkgConfig::CMOCKA)
+    ramp_test("drivers/${name}" $<TARGET_FILE:drivers_${name}>)
+endforeach()
+if(TARGET unit_drivers_storage)
+    target_link_libraries(unit_drivers_storage PRIVATE driver_support)
+endif()
+
+# `ramp` on a disk that forgets what is not synced: what the end-to-end tests kill.
+if(TARGET ramp AND NOT RAMP_FUZZ)
+    add_executable(ramp_forgetful ${ramp_main} "${CMAKE_SOURCE_DIR}/tests/support/forgetful_vfs.c"
+        "${CMAKE_SOURCE_DIR}/tests/support/forgetful_default.c")
+    target_include_directories(ramp_forgetful PRIVATE "${CMAKE_SOURCE_DIR}/src"
+        "${CMAKE_SOURCE_DIR}/include" "${CMAKE_SOURCE_DIR}/tests")
+    target_compile_definitions(ramp_forgetful PRIVATE RAMP_VERSION="${PROJECT_VERSION}")
+    target_link_libraries(ramp_forgetful PRIVATE ramp_flags ramp_all)
+endif()
+
 # --- simulated histories ---------------------------------------------------------------------------
-# A smoke here; RAMP_LONG=1 makes it 10,000 seeds, and `sim --seeds N --first S` any others.
+# A smoke here; RAMP_LONG=1 makes it 10,000 seeds, and `sim --seeds N --first S` any others. sim_gate
+# is the same for rooms that read and write.
 if(EXISTS "${CMAKE_SOURCE_DIR}/tests/sim/sim.c")
     ramp_test_program(sim core "${CMAKE_SOURCE_DIR}/tests/sim/sim.c")
     ramp_test(sim $<TARGET_FILE:sim>)
     set_tests_properties(sim PROPERTIES TIMEOUT 1800)
+    ramp_test_program(sim_gate core
+        "${CMAKE_SOURCE_DIR}/tests/sim/gate.c" "${CMAKE_SOURCE_DIR}/tests/sim/faults.c")
+    ramp_test(sim_gate $<TARGET_FILE:sim_gate>)
+    set_tests_properties(sim_gate PROPERTIES TIMEOUT 3600)
 endif()
 
 # --- fuzz targets --------------------------------------------------------------------------------
 file(GLOB fuzzers CONFIGURE_DEPENDS "${CMAKE_SOURCE_DIR}/tests/fuzz/*/fuzz.c")
 add_custom_target(fuzz)
 foreach(fuzzer ${fuzzers})
+    ramp_beyond_library("${fuzzer}" is_beyond)
+    if(is_beyond)
+        continue()
+    endif()
     get_filename_component(folder "${fuzzer}" DIRECTORY)
     get_filename_component(name "${folder}" NAME)
     if(RAMP_FUZZ)
@@ -156,6 +221,10 @@ file(GLOB benches CONFIGURE_DEPENDS
     "${CMAKE_SOURCE_DIR}/bench/micro/*.c" "${CMAKE_SOURCE_DIR}/bench/epoll/*.c")
 add_custom_target(bench)
 foreach(bench ${benches})
+    ramp_beyond_library("${bench}" is_beyond)
+    if(is_beyond)
+        continue()
+    endif()
     get_filename_component(name "${bench}" NAME_WE)
     ramp_test_program(bench_${name} all "${bench}")
     set_target_properties(bench_${name} PROPERTIES
@@ -178,7 +247,7 @@ set_tests_properties(symbols PROPERTIES TIMEOUT 60)
 if(NOT RAMP_SANITIZE AND NOT RAMP_LIBRARY_ONLY)
     add_test(NAME library_only COMMAND "${CMAKE_SOURCE_DIR}/tests/library_only.sh"
         "${CMAKE_SOURCE_DIR}" "${CMAKE_BINARY_DIR}" "${engine_dir}")
-    set_tests_properties(library_only PROPERTIES TIMEOUT 120 ENVIRONMENT "CC=${CMAKE_C_COMPILER}")
+    set_tests_properties(library_only PROPERTIES TIMEOUT 300 ENVIRONMENT "CC=${CMAKE_C_COMPILER}")
 endif()
 
 # The embed example builds and runs against an installed prefix, as an embedder would do it.

@@ -2,7 +2,9 @@
 /* check.c -- `ramp check`: whether a module is accepted, and what it needs. */
 #include "cli/args.h"
 #include "cli/cli.h"
+#include "cli/compile_ticker.h"
 #include "cli/file.h"
+#include "cli/next.h"
 #include "cli/term.h"
 #include "cli/wasm_names.h"
 
@@ -17,15 +19,10 @@ struct report {
     bool waits; /* imports `wait`: runs on the path that can suspend */
 };
 
-static uint64_t clock_ns(clockid_t id) {
+static uint64_t now_ns(void) {
     struct timespec now;
-    clock_gettime(id, &now);
+    clock_gettime(CLOCK_MONOTONIC, &now);
     return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
-
-static uint64_t thread_cpu_ns(void *context) {
-    (void)context;
-    return clock_ns(CLOCK_THREAD_CPUTIME_ID);
 }
 
 static void take_name(void *context, bool is_import, const char *name, size_t size) {
@@ -72,7 +69,9 @@ static void print_report(const char *path, size_t size, size_t artefact_size, ui
 }
 
 static int refuse(const char *path, const ramp_error *error, bool json) {
-    if (!json) return cli_fail("check", "%s: %s", path, error->message);
+    if (!json)
+        return cli_fail("check", "%s: %s%s", path, error->message,
+                        next_of(NEXT_MODULE, error->message));
     json_t *root = json_pack("{s:b, s:s, s:s, s:s}", "ok", 0, "file", path, "code",
                              ramp_status_name(error->status), "message", error->message);
     json_dumpf(root, stdout, 0);
@@ -82,14 +81,16 @@ static int refuse(const char *path, const ramp_error *error, bool json) {
 }
 
 static int check_module(const char *path, ramp_bytes wasm, bool json) {
-    const ramp_compile_options options = {.size = sizeof(options), .thread_cpu_ns = thread_cpu_ns};
+    struct compile_ticker ticker;
+    ramp_compile_options options;
     ramp_bytes artefact = {0};
     ramp_error error;
 
+    compile_ticker_init(&ticker, &options);
     if (ramp_module_check(wasm, &error)) return refuse(path, &error, json);
-    uint64_t begin = clock_ns(CLOCK_MONOTONIC);
+    uint64_t begin = now_ns();
     if (ramp_compile(wasm, &options, &artefact, &error)) return refuse(path, &error, json);
-    uint64_t took = clock_ns(CLOCK_MONOTONIC) - begin;
+    uint64_t took = now_ns() - begin;
 
     struct report report = {.handlers = json_array(), .imports = json_array()};
     wasm_names(wasm.data, wasm.size, take_name, &report);
@@ -124,7 +125,7 @@ int cli_check(int argc, char **argv) {
     ramp_error error;
     bytes_init(&wasm, LIMIT_MODULE_SIZE);
     int code = file_read(path, &wasm, &error)
-                   ? cli_fail("check", "%s", error.message)
+                   ? cli_fail("check", "%s%s", error.message, next_of(NEXT_MODULE, error.message))
                    : check_module(path, (ramp_bytes){wasm.data, wasm.size}, json);
     bytes_done(&wasm);
     return code;

@@ -9,6 +9,8 @@
 #ifndef CLI_CLI_H
 #define CLI_CLI_H
 
+#include <stddef.h>
+
 enum cli_exit { CLI_DONE = 0, CLI_FAILED = 1, CLI_WRONG_USE = 2 };
 
 #define CLI_LISTEN   "127.0.0.1:8787"        /* where `dev` and `serve` listen */
@@ -23,12 +25,18 @@ int cli_check(int argc, char **argv);
 int cli_compile_child(int argc, char **argv);
 int cli_deploy(int argc, char **argv);
 int cli_dev(int argc, char **argv);
+int cli_doctor(int argc, char **argv);
 int cli_init(int argc, char **argv);
 int cli_logs(int argc, char **argv);
 int cli_modules(int argc, char **argv);
+int cli_rollback(int argc, char **argv);
 int cli_rooms(int argc, char **argv);
 int cli_serve(int argc, char **argv);
 int cli_version(int argc, char **argv);
+int cli_versions(int argc, char **argv);
+
+/* The drivers of a kind that this build has, as their URLs begin; by index, NULL behind the last kind. */
+const char *cli_drivers(size_t index, const char **ret_kind);
 
 /* Writes "ramp VERB: sentence" to stderr and returns CLI_FAILED. */
 int cli_fail(const char *verb, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -79,7 +79,8 @@ ramp_status client_url_parse(const char *text, struct client_url *ret_url, ramp_
                          "(ssh -L 8787:127.0.0.1:8787 HOST) and name http://127.0.0.1:8787",
                          text);
     if (strncmp(text, "http://", 7) == 0) rest = text + 7;
-    else if (strstr(text, "://")) return error_set(reterr, RAMP_ARGS, "%s: not an http URL", text);
+    else if (strstr(text, "://"))
+        return error_set(reterr, RAMP_ARGS, "%s: not an http URL like http://127.0.0.1:8787", text);
     if (!split_url(rest, &url))
         return error_set(reterr, RAMP_ARGS, "%s: not a URL like http://127.0.0.1:8787", text);
     url.is_loopback = is_loopback_host(url.host);

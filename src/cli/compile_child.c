@@ -10,14 +10,11 @@
  */
 
 #include <errno.h>
-#include <pthread.h>
 #include <signal.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <ramp/ramp.h>
@@ -25,6 +22,7 @@
 #include "base/limits.h"
 #include "base/mem.h"
 #include "cli/cli.h"
+#include "cli/compile_ticker.h"
 #include "server/compile.h"
 
 /* A sanitizer's shadow counts as data, terabytes of it. */
@@ -95,54 +93,9 @@ static bool write_stdout(ramp_bytes bytes) {
     return true;
 }
 
-static uint64_t thread_cpu_ns(void *context) {
-    struct timespec now;
-
-    (void)context;
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
-
-/* ---- the ticker, while the module's first room opens ----------------------------------------- */
-
-struct ticker {
-    pthread_t thread;
-    bool running;
-    atomic_bool stopping;
-    ramp_host *host;
-};
-
-static void *run_ticker(void *argument) {
-    static const struct timespec pause = {0, LIMIT_TICK_MS * 1000000l};
-    struct ticker *ticker = argument;
-
-    while (!atomic_load(&ticker->stopping)) {
-        nanosleep(&pause, NULL);
-        ramp_host_tick(ticker->host);
-    }
-    return NULL;
-}
-
-/* Without a thread nothing interrupts a module that loops, but RLIMIT_CPU does. */
-static void on_host(void *context, ramp_host *host) {
-    struct ticker *ticker = context;
-
-    if (host) {
-        ticker->host = host;
-        ticker->running = pthread_create(&ticker->thread, NULL, run_ticker, ticker) == 0;
-    } else if (ticker->running) {
-        atomic_store(&ticker->stopping, true);
-        pthread_join(ticker->thread, NULL);
-        ticker->running = false;
-    }
-}
-
 int cli_compile_child(int argc, char **argv) {
-    struct ticker ticker = {.running = false};
-    ramp_compile_options options = {.size = sizeof(options),
-                                    .context = &ticker,
-                                    .thread_cpu_ns = thread_cpu_ns,
-                                    .on_host = on_host};
+    struct compile_ticker ticker;
+    ramp_compile_options options;
     unsigned char *wasm;
     ramp_bytes artefact;
     ramp_status status;
@@ -150,6 +103,7 @@ int cli_compile_child(int argc, char **argv) {
     size_t size;
     int code = CLI_DONE;
 
+    compile_ticker_init(&ticker, &options);
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--fast") == 0) options.fast = true;
         else if (strcmp(argv[i], "--dense") == 0) options.dense = true;

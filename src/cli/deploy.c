@@ -2,9 +2,10 @@
 /* deploy.c -- `ramp deploy`: builds if it is given a project, uploads, says what happened. */
 #include "cli/args.h"
 #include "cli/cli.h"
+#include "cli/deployed.h"
+#include "cli/next.h"
 #include "cli/project.h"
 #include "cli/target.h"
-#include "cli/term.h"
 #include "cli/toolchain.h"
 
 #include "base/limits.h"
@@ -62,26 +63,6 @@ static int build_project(const struct deploy_options *options, struct project *p
 
 /* ---- uploading ----------------------------------------------------------------------------------- */
 
-static void print_deployed(const struct deploy_options *options, const char *service, size_t size,
-                           const json_t *answer) {
-    const char *version = json_string_value(json_object_get(answer, "version"));
-    bool unchanged = json_is_true(json_object_get(answer, "unchanged"));
-    char shown[16];
-
-    if (options->json) {
-        json_t *root = json_pack("{s:s}", "url", options->target.text);
-        json_object_update(root, (json_t *)answer);
-        json_dumpf(root, stdout, 0);
-        putchar('\n');
-        json_decref(root);
-        return;
-    }
-    printf("%s%s%s  %.12s  %s  %s\n", term_style(TERM_OUT, TERM_BOLD), service,
-           term_style(TERM_OUT, TERM_PLAIN), version ? version : "", term_size(shown, size),
-           unchanged ? "is current already" : "deployed");
-    printf("%s  (%s)\n", options->target.text, options->target.from);
-}
-
 static int upload(struct deploy_options *options, const char *service, const struct bytes *wasm,
                   const char *config) {
     struct client_request request = {
@@ -103,7 +84,10 @@ static int upload(struct deploy_options *options, const char *service, const str
     request.path = path;
     int code = encoded.failed ? cli_fail("deploy", "\"env\" of ramp.json is too long for a request")
                               : target_json("deploy", &options->target, &request, &answer);
-    if (!code) print_deployed(options, service, wasm->size, answer);
+    if (!code)
+        code = deployed_print(
+            &(struct deployed_text){.verb = "deploy", .done = "deployed", .json = options->json},
+            &options->target, answer);
     json_decref(answer);
     bytes_done(&encoded);
     return code;
@@ -116,8 +100,9 @@ static int deploy_file(struct deploy_options *options, const char *service, cons
 
     options->target.about = path;
     bytes_init(&wasm, LIMIT_MODULE_SIZE);
-    int code = file_read(path, &wasm, &error) ? cli_fail("deploy", "%s", error.message)
-                                              : upload(options, service, &wasm, config);
+    int code = file_read(path, &wasm, &error)
+                   ? cli_fail("deploy", "%s%s", error.message, next_of(NEXT_MODULE, error.message))
+                   : upload(options, service, &wasm, config);
     bytes_done(&wasm);
     return code;
 }
@@ -174,7 +159,7 @@ int cli_deploy(int argc, char **argv) {
             "built\n"
             "first. New rooms use it at once; live ones switch between two calls and keep their\n"
             "connections. The same bytes twice change nothing. If anything fails, the old version\n"
-            "goes on serving.",
+            "goes on serving. `ramp rollback` goes back.",
         .options = options,
         .option_count = sizeof(options) / sizeof(options[0]),
         .operands_min = 1,

@@ -1,19 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* dev.c -- `ramp dev`: a server, a compiler and a watch on one loop.
  *
- *     watch ──▶ build ──▶ deploy ──▶ count ──▶ update, one line
- *       ▲                    │          what will restart, asked of our own control API
- *       │                    └ on the loader's thread
- *       └── a change meanwhile begins it again
+ *     watch ──▶ build ──▶ deploy ──▶ switch ──▶ one line, here and in the feed
+ *       ▲        │          │           └ on the workers' threads
+ *       │        │          └ on the loader's
+ *       └────────┴ a change meanwhile: the build is of yesterday, and begins again
  *
  * One of these at a time. Whatever fails, the version before goes on serving.
- * Not here: how modules are compiled and rooms restart (src/server), what is printed (dev_print.h).
+ * Not here: how modules are compiled and rooms switch (src/server), what is printed (dev_print.h), the
+ * terminal (keys.h).
  */
 #include "cli/args.h"
 #include "cli/builder.h"
 #include "cli/cli.h"
-#include "cli/client.h"
 #include "cli/dev_print.h"
+#include "cli/keys.h"
+#include "cli/next.h"
 #include "cli/project.h"
 #include "cli/target.h"
 #include "cli/term.h"
@@ -21,16 +23,22 @@
 #include "cli/watch.h"
 
 #include "base/error.h"
+#include "base/mem.h"
+#include "server/json_document.h"
 #include "server/loader.h"
+#include "server/log.h"
 #include "server/server.h"
 
-#include <fcntl.h>
+#include <errno.h>
 #include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
-#define OUT_FILE CLI_DEV_DATA "/room.wasm"
+#define OUT_FILE       CLI_DEV_DATA "/room.wasm"
+#define SUPERSEDED_MAX 5 /* builds in a row that are not used; then one is, whatever comes */
 
 struct dev {
     const char *folder;
@@ -42,23 +50,27 @@ struct dev {
     struct toolchain toolchain;
     struct builder builder;
     struct watch watch;
+    struct keys keys;
     char data[FILE_PATH], web[FILE_PATH], out[FILE_PATH], main_folder[FILE_PATH];
 
-    bool busy;    /* a build, deploy or count is under way */
+    bool busy;    /* a build, deploy or switch is under way */
     bool changed; /* ... and something has changed meanwhile */
     bool serves;  /* a version of ours has been deployed */
     bool closing;
-    char cause[FILE_PATH]; /* the file that changed */
-    json_t *answer;        /* of the compiler, to the build under way */
+    bool hides_debug;
+    unsigned superseded;        /* builds in a row */
+    uint64_t began_ns;          /* the round under way */
+    char cause[FILE_PATH];      /* the file that changed */
+    char next_cause[FILE_PATH]; /* ... and the one that has changed meanwhile */
+    json_t *answer;             /* of the compiler, to the build under way */
 
-    uv_async_t deployed_async;
-    uv_mutex_t mutex; /* guards the next two: the loader's thread writes them */
+    uv_async_t news;  /* of other threads */
+    uv_mutex_t mutex; /* guards what follows, which they write */
+    bool has_deployed, has_switched;
     struct deployed deployed;
+    struct server_update update;
     bool deaf; /* the async handle is closing */
 
-    uv_work_t count_work;
-    bool counting;
-    long rooms, connections;
     unsigned open_handles;
 };
 
@@ -67,73 +79,58 @@ static void build(struct dev *dev, const char *cause);
 /* ---- the end of a round ------------------------------------------------------------------------------ */
 
 static void finish(struct dev *dev) {
-    char cause[FILE_PATH];
-
     json_decref(dev->answer);
     dev->answer = NULL;
     dev->busy = false;
     if (!dev->changed || dev->closing) return;
     dev->changed = false;
-    memcpy(cause, dev->cause, sizeof(cause));
-    build(dev, cause);
+    build(dev, dev->next_cause);
 }
 
-static void fail(struct dev *dev, const char *what, const char *message) {
-    dev_print_failed(&dev->print, what, message, dev->serves);
+/* To the playground, whose page then knows as much as the terminal. Takes `json`. */
+static void tell(struct dev *dev, bool ok, json_t *json) {
+    struct timespec now;
+    ramp_bytes text;
+
+    clock_gettime(CLOCK_REALTIME, &now);
+    json_object_set_new(json, "type", json_string("build"));
+    json_object_set_new(json, "ok", json_boolean(ok));
+    json_object_set_new(json, "service", json_string(dev->project.name));
+    json_object_set_new(
+        json, "time_ms",
+        json_integer((json_int_t)now.tv_sec * 1000 + (json_int_t)(now.tv_nsec / 1000000)));
+    if (json && json_text(json, &text)) {
+        feed_tell(dev->server, ok ? FEED_BUILT : FEED_BUILD_FAILED, dev->project.name, text);
+        mem_free((void *)(uintptr_t)text.data);
+    }
+    json_decref(json);
+}
+
+static void fail_with(struct dev *dev, const struct dev_failed *failed) {
+    dev_print_failed(&dev->print, failed);
+    tell(dev, false, dev_failed_json(failed));
     finish(dev);
 }
 
-/* ---- counting what was restarted ---------------------------------------------------------------------- */
-
-/* On a thread of libuv's: our own server's workers answer it meanwhile. */
-static void count_rooms(uv_work_t *work) {
-    struct dev *dev = work->data;
-    struct client_request request = {
-        .method = "GET", .path = "/_ramp/v1/rooms", .token = server_token(dev->server)};
-    struct client_answer answer;
-    struct client_url url;
-    size_t index;
-    json_t *room;
-
-    dev->rooms = dev->connections = -1;
-    if (client_url_parse(server_url(dev->server), &url, NULL)) return;
-    if (client_send(&url, &request, &answer, NULL)) return;
-    json_t *root = answer.body.size
-                       ? json_loadb(answer.body.data, answer.body.size, JSON_ALLOW_NUL, NULL)
-                       : NULL;
-    bytes_done(&answer.body);
-    json_t *rooms = json_object_get(root, "rooms");
-    if (rooms) dev->rooms = dev->connections = 0;
-    json_array_foreach(rooms, index, room) {
-        const char *service = json_string_value(json_object_get(room, "service"));
-        if (!service || strcmp(service, dev->project.name) != 0) continue;
-        if (!json_is_true(json_object_get(room, "open"))) continue;
-        dev->rooms++;
-        dev->connections += (long)json_integer_value(json_object_get(room, "connections"));
-    }
-    json_decref(root);
+static void fail(struct dev *dev, const char *what, const char *message) {
+    fail_with(dev,
+              &(struct dev_failed){.what = what, .message = message, .serves_old = dev->serves});
 }
 
-static void print_built(struct dev *dev, bool unchanged) {
+/* `update`: NULL if nothing has changed. */
+static void succeed(struct dev *dev, const struct server_update *update) {
     const struct dev_built built = {
         .answer = dev->answer,
         .file = dev->project.main,
         .changed = dev->cause,
-        .unchanged = unchanged,
-        .rooms = dev->rooms,
-        .connections = dev->connections,
+        .total_ms = (unsigned)((uv_hrtime() - dev->began_ns) / 1000000),
+        .unchanged = !update,
+        .rooms_moved = update ? update->rooms_moved : 0,
+        .rooms_kept = update ? update->rooms_kept : 0,
+        .connections = update ? update->connections : 0,
     };
     dev_print_built(&dev->print, &built);
-}
-
-static void on_counted(uv_work_t *work, int status) {
-    struct dev *dev = work->data;
-
-    (void)status;
-    dev->counting = false;
-    if (dev->closing) return;
-    server_service_updated(dev->server, dev->project.name);
-    print_built(dev, false);
+    tell(dev, true, dev_built_json(&built));
     finish(dev);
 }
 
@@ -146,36 +143,55 @@ static void on_deployed(void *context, uint64_t ticket, const struct deployed *d
     (void)ticket;
     uv_mutex_lock(&dev->mutex);
     dev->deployed = *deployed;
-    if (!dev->deaf) uv_async_send(&dev->deployed_async);
+    dev->has_deployed = true;
+    if (!dev->deaf) uv_async_send(&dev->news);
     uv_mutex_unlock(&dev->mutex);
 }
 
-static void on_deployed_here(uv_async_t *async) {
+/* On the thread of the worker that switched last. */
+static void on_switched(void *context, const struct server_update *update) {
+    struct dev *dev = context;
+
+    if (!update) return;
+    uv_mutex_lock(&dev->mutex);
+    dev->update = *update;
+    dev->has_switched = true;
+    if (!dev->deaf) uv_async_send(&dev->news);
+    uv_mutex_unlock(&dev->mutex);
+}
+
+static void take_deployed(struct dev *dev, const struct deployed *deployed) {
+    if (deployed->status) {
+        fail(dev, "the module is refused", deployed->message);
+        return;
+    }
+    bool is_known = dev->serves && deployed->unchanged;
+    dev->serves = true;
+    if (is_known) succeed(dev, NULL);
+    else server_service_updated(dev->server, dev->project.name, &deployed->id, on_switched, dev);
+}
+
+static void take_switched(struct dev *dev, const struct server_update *update) {
+    if (update->status) fail(dev, "the new version is not used", update->message);
+    else succeed(dev, update);
+}
+
+static void on_news(uv_async_t *async) {
     struct dev *dev = async->data;
+    struct server_update update;
     struct deployed deployed;
+    bool has_deployed, has_switched;
 
     uv_mutex_lock(&dev->mutex);
     deployed = dev->deployed;
+    update = dev->update;
+    has_deployed = dev->has_deployed;
+    has_switched = dev->has_switched;
+    dev->has_deployed = dev->has_switched = false;
     uv_mutex_unlock(&dev->mutex);
     if (dev->closing) return;
-    if (deployed.status) {
-        fail(dev, "the module is refused", deployed.message);
-        return;
-    }
-    bool first = !dev->serves;
-    dev->serves = true;
-    dev->rooms = dev->connections = -1;
-    if (first || deployed.unchanged) {
-        if (!deployed.unchanged) server_service_updated(dev->server, dev->project.name);
-        print_built(dev, deployed.unchanged && !first);
-        finish(dev);
-        return;
-    }
-    /* Before they are told: a room that restarts has no instance for a moment. */
-    dev->count_work.data = dev;
-    dev->counting =
-        uv_queue_work(server_loop(dev->server), &dev->count_work, count_rooms, on_counted) == 0;
-    if (!dev->counting) on_counted(&dev->count_work, 0);
+    if (has_deployed) take_deployed(dev, &deployed);
+    if (has_switched) take_switched(dev, &update);
 }
 
 static void deploy(struct dev *dev) {
@@ -202,14 +218,21 @@ static void deploy(struct dev *dev) {
 static void on_built(void *context, const json_t *answer, const char *message) {
     struct dev *dev = context;
 
+    if (dev->changed && answer && ++dev->superseded <= SUPERSEDED_MAX) {
+        dev_print_superseded(&dev->print, dev->next_cause);
+        finish(dev);
+        return;
+    }
+    dev->superseded = 0;
     if (!answer) {
         fail(dev, "build failed", message);
     } else if (json_is_true(json_object_get(answer, "ok"))) {
         dev->answer = json_incref((json_t *)(uintptr_t)answer);
         deploy(dev);
     } else {
-        dev_print_problems(&dev->print, answer, dev->serves);
-        finish(dev);
+        fail_with(dev, &(struct dev_failed){.what = "build failed",
+                                            .problems = json_object_get(answer, "problems"),
+                                            .serves_old = dev->serves});
     }
 }
 
@@ -222,6 +245,7 @@ static bool reload_project(struct dev *dev) {
         fail(dev, "nothing was built", error.message);
         return false;
     }
+    if (strcmp(project.name, dev->project.name) != 0) dev->serves = false; /* another service */
     project_done(&dev->project);
     dev->project = project;
     return true;
@@ -229,6 +253,7 @@ static bool reload_project(struct dev *dev) {
 
 static void build(struct dev *dev, const char *cause) {
     dev->busy = true;
+    dev->began_ns = uv_hrtime();
     snprintf(dev->cause, sizeof(dev->cause), "%s", cause);
     if (*cause && !reload_project(dev)) return;
     builder_build(&dev->builder, dev->project.main, OUT_FILE, dev->release ? "release" : "debug");
@@ -244,7 +269,7 @@ static void on_change(void *context, const char *path) {
     if (strncmp(path, dev->folder, size) == 0 && path[size] == '/') shown = path + size + 1;
     if (dev->busy) {
         dev->changed = true;
-        snprintf(dev->cause, sizeof(dev->cause), "%s", shown);
+        snprintf(dev->next_cause, sizeof(dev->next_cause), "%s", shown);
     } else {
         build(dev, shown);
     }
@@ -268,19 +293,17 @@ static bool has_display(void) {
     return (x && *x) || (wayland && *wayland);
 }
 
-/* Whether it starts is no business of ours: the URL has been printed. */
+/* Whether it starts is no business of ours: the URL has been printed. The shell ends at once, and leaves the
+ * browser to nobody. */
 static void open_browser(const struct dev *dev) {
     char url[600];
-    char *arguments[] = {(char[]){"xdg-open"}, url, NULL};
-    posix_spawn_file_actions_t actions;
+    char *arguments[] = {(char[]){"sh"}, (char[]){"-c"},
+                         (char[]){"xdg-open \"$0\" </dev/null >/dev/null 2>&1 &"}, url, NULL};
     pid_t pid;
 
     snprintf(url, sizeof(url), "%s%s", server_url(dev->server), dev->options.web ? "/" : "/_ramp/");
-    if (posix_spawn_file_actions_init(&actions)) return;
-    for (int fd = 0; fd < 3; fd++)
-        posix_spawn_file_actions_addopen(&actions, fd, "/dev/null", O_RDWR, 0);
-    (void)posix_spawnp(&pid, arguments[0], &actions, NULL, arguments, environ);
-    posix_spawn_file_actions_destroy(&actions);
+    if (posix_spawnp(&pid, arguments[0], NULL, NULL, arguments, environ)) return;
+    while (waitpid(pid, NULL, 0) < 0 && errno == EINTR) continue;
 }
 
 static void greet(const struct dev *dev) {
@@ -288,10 +311,55 @@ static void greet(const struct dev *dev) {
         .url = server_url(dev->server),
         .service = dev->project.name,
         .has_web = dev->options.web,
+        .has_keys = dev->keys.is_open,
         .says_tunnel = !has_display(),
     };
     dev_print_ready(&dev->print, &ready);
+}
+
+static void open_at_start(const struct dev *dev) {
     if (has_display() && term_is_terminal(TERM_OUT) && !dev->no_open) open_browser(dev);
+}
+
+/* ---- keys -------------------------------------------------------------------------------------------- */
+
+static void rebuild(struct dev *dev) {
+    if (dev->busy) {
+        dev->changed = true;
+        dev->next_cause[0] = '\0';
+    } else if (reload_project(dev)) {
+        build(dev, "");
+    }
+}
+
+static void toggle_debug(struct dev *dev) {
+    dev->hides_debug = !dev->hides_debug;
+    log_set_level(dev->hides_debug ? LOG_INFO : LOG_DEBUG);
+    dev_print_note(&dev->print,
+                   dev->hides_debug ? "debug lines are hidden" : "debug lines are shown");
+}
+
+static void on_key(void *context, char key) {
+    struct dev *dev = context;
+
+    if (dev->closing) return;
+    switch (key) {
+    case 'o':
+        if (has_display()) open_browser(dev);
+        else dev_print_note(&dev->print, "there is no display here; the URL is above (h shows it)");
+        break;
+    case 'r': rebuild(dev); break;
+    case 'c':
+        dev_print_clear(&dev->print);
+        greet(dev);
+        break;
+    case 'd': toggle_debug(dev); break;
+    case KEYS_GONE: /* nobody is left who could end us */
+    case 'q': server_stop(dev->server); break;
+    case 'h':
+    case '?': greet(dev); break;
+    default: break;
+    }
 }
 
 /* ---- beginning and end ------------------------------------------------------------------------------- */
@@ -304,6 +372,7 @@ static ramp_status start_server(struct dev *dev, const char *exe, ramp_error *re
     dev->options.exe = exe;
     dev->options.data = dev->data;
     dev->options.dev = true;
+    dev->options.project = dev->folder;
     if (dev->project.web[0]) dev->options.web = dev->web;
     return server_new(&dev->options, &dev->server, reterr);
 }
@@ -312,8 +381,8 @@ static void start_parts(struct dev *dev) {
     uv_loop_t *loop = server_loop(dev->server);
 
     uv_mutex_init(&dev->mutex);
-    uv_async_init(loop, &dev->deployed_async, on_deployed_here);
-    dev->deployed_async.data = dev;
+    uv_async_init(loop, &dev->news, on_news);
+    dev->news.data = dev;
     dev->open_handles = 1;
     dev->builder = (struct builder){
         .loop = loop,
@@ -324,6 +393,7 @@ static void start_parts(struct dev *dev) {
     };
     watch_init(&dev->watch, loop, on_change, dev);
     watch_project(dev);
+    keys_start(&dev->keys, loop, on_key, dev);
 }
 
 static void on_async_closed(uv_handle_t *handle) {
@@ -341,8 +411,10 @@ static void stop_parts(struct dev *dev) {
     uv_mutex_unlock(&dev->mutex);
     builder_close(&dev->builder);
     watch_close(&dev->watch);
-    uv_close((uv_handle_t *)&dev->deployed_async, on_async_closed);
-    while (dev->builder.children || dev->watch.open_handles || dev->open_handles || dev->counting)
+    keys_stop(&dev->keys);
+    uv_close((uv_handle_t *)&dev->news, on_async_closed);
+    while (dev->builder.children || dev->watch.open_handles || dev->open_handles ||
+           dev->keys.open_handles)
         uv_run(loop, UV_RUN_ONCE);
     watch_done(&dev->watch);
     json_decref(dev->answer);
@@ -356,17 +428,25 @@ static int run(struct dev *dev, const char *sdk) {
     if (uv_exepath(exe, &size)) return cli_fail("dev", "cannot find this binary's own path");
     if (project_load(dev->folder, &dev->project, &error))
         return cli_fail("dev", "%s", error.message);
-    if (toolchain_find(sdk, dev->folder, &dev->toolchain, &error) ||
-        start_server(dev, exe, &error)) {
+    if (toolchain_find(sdk, dev->folder, &dev->toolchain, &error)) {
         project_done(&dev->project);
         return cli_fail("dev", "%s", error.message);
+    }
+    toolchain_link(&dev->toolchain, dev->folder);
+    if (!dev->print.json) keys_open(&dev->keys); /* it wants a process without threads */
+    if (start_server(dev, exe, &error)) {
+        keys_close(&dev->keys);
+        project_done(&dev->project);
+        return cli_fail("dev", "%s%s", error.message, next_of(NEXT_START, error.message));
     }
     start_parts(dev);
     target_publish(dev->data, server_url(dev->server));
     greet(dev);
+    open_at_start(dev);
     build(dev, "");
     int code = server_run(dev->server);
     stop_parts(dev);
+    keys_close(&dev->keys);
     target_unpublish(dev->data);
     server_free(dev->server);
     uv_mutex_destroy(&dev->mutex);
@@ -417,7 +497,13 @@ int cli_dev(int argc, char **argv) {
             "playground at\n"
             "/_ramp/ and the project's web/ at /, and builds it again whenever a file changes. A "
             "build\n"
-            "that fails leaves the version before serving. Data is kept in DIR/" CLI_DEV_DATA ".",
+            "that fails leaves the version before serving. `?user=NAME` in a client's URL says who "
+            "it "
+            "is.\n"
+            "In a terminal, keys open the browser, build again and more: h shows them. Data is "
+            "kept "
+            "in\n"
+            "DIR/" CLI_DEV_DATA ".",
         .options = options,
         .option_count = sizeof(options) / sizeof(options[0]),
         .operands_max = 1,

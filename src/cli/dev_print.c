@@ -2,6 +2,7 @@
 /* dev_print.c -- what `ramp dev` says; see dev_print.h. */
 #include "cli/dev_print.h"
 
+#include "cli/deployed.h"
 #include "cli/term.h"
 
 #include <ramp/ramp.h>
@@ -25,7 +26,12 @@ static int number_of_field(const json_t *object, const char *key) {
 }
 
 /* Takes `root`. */
-static void print_json(json_t *root) {
+static void print_json(const char *event, json_t *root) {
+    json_t *line = json_pack("{s:s}", "event", event);
+
+    json_object_update(line, root);
+    json_decref(root);
+    root = line;
     json_dumpf(root, stdout, JSON_COMPACT);
     putchar('\n');
     fflush(stdout);
@@ -57,8 +63,8 @@ void dev_print_ready(const struct dev_print *print, const struct dev_ready *read
     const char *address = strstr(ready->url, "://");
 
     if (print->json) {
-        print_json(json_pack("{s:s, s:s, s:s, s:s}", "event", "ready", "ramp", ramp_version(),
-                             "url", ready->url, "service", ready->service));
+        print_json("ready", json_pack("{s:s, s:s, s:s}", "ramp", ramp_version(), "url", ready->url,
+                                      "service", ready->service));
         return;
     }
     printf("%sramp %s%s  serving %s\n", style(TERM_BOLD), ramp_version(), style(TERM_PLAIN),
@@ -69,6 +75,9 @@ void dev_print_ready(const struct dev_print *print, const struct dev_ready *read
     printf("  %srooms%s           ws%s/%s/<room>\n", style(TERM_DIM), style(TERM_PLAIN),
            address ? address : ready->url, ready->service);
     if (ready->says_tunnel) print_tunnel(ready->url);
+    if (ready->has_keys)
+        printf("  %skeys%s            o open  r rebuild  c clear  d debug lines  q quit  h this\n",
+               style(TERM_DIM), style(TERM_PLAIN));
     fflush(stdout);
 }
 
@@ -79,46 +88,66 @@ static void print_handlers(const json_t *answer) {
     size_t index;
     json_t *handler;
 
-    printf(" %s", style(TERM_DIM));
+    printf(" ·%s", style(TERM_DIM));
     json_array_foreach((json_t *)handlers, index, handler)
         printf(" %s", json_string_value(handler));
     printf("%s", style(TERM_PLAIN));
 }
 
+static bool has_handler(const json_t *answer, const char *name) {
+    size_t index;
+    json_t *handler;
+
+    json_array_foreach(json_object_get(answer, "handlers"), index, handler) {
+        const char *text = json_string_value(handler);
+        if (text && strcmp(text, name) == 0) return true;
+    }
+    return false;
+}
+
 static void print_rooms(struct dev_print *print, const struct dev_built *built) {
+    char text[128];
+
     if (built->unchanged) {
-        printf("  nothing changed");
+        printf(" · nothing changed");
         return;
     }
-    if (built->rooms <= 0) return;
-    printf("  %ld room%s restarted, %ld connection%s kept", built->rooms,
-           built->rooms == 1 ? "" : "s", built->connections, built->connections == 1 ? "" : "s");
-    if (!print->said_lost)
-        printf("\n  %sthe state of rooms is lost until onSave arrives: rooms restart%s",
-               style(TERM_DIM), style(TERM_PLAIN));
+    if (built->rooms_moved + built->rooms_kept == 0) return;
+    deployed_rooms(text, sizeof(text), built->rooms_moved, built->rooms_kept, built->connections);
+    printf(" · %s", text);
+    if (print->said_lost || !built->rooms_moved || has_handler(built->answer, "onSave")) return;
+    printf("\n  %srooms begin anew: an onSave would hand their state to the new version%s",
+           style(TERM_DIM), style(TERM_PLAIN));
     print->said_lost = true;
+}
+
+json_t *dev_built_json(const struct dev_built *built) {
+    json_t *root =
+        json_pack("{s:s, s:s, s:i, s:i, s:i, s:b, s:i, s:i, s:i}", "file", built->file, "changed",
+                  built->changed, "bytes", number_of_field(built->answer, "bytes"), "ms",
+                  number_of_field(built->answer, "ms"), "total_ms", (int)built->total_ms,
+                  "unchanged", (int)built->unchanged, "rooms_moved", (int)built->rooms_moved,
+                  "rooms_kept", (int)built->rooms_kept, "connections", (int)built->connections);
+
+    json_object_set(root, "handlers", json_object_get(built->answer, "handlers"));
+    return root;
 }
 
 void dev_print_built(struct dev_print *print, const struct dev_built *built) {
     char size[16];
-    int bytes = number_of_field(built->answer, "bytes"), ms = number_of_field(built->answer, "ms");
 
     if (print->json) {
-        json_t *root = json_pack("{s:s, s:s, s:s, s:i, s:i, s:b, s:i, s:i}", "event", "built",
-                                 "file", built->file, "changed", built->changed, "bytes", bytes,
-                                 "ms", ms, "unchanged", (int)built->unchanged, "rooms",
-                                 (int)built->rooms, "connections", (int)built->connections);
-        json_object_set(root, "handlers", json_object_get(built->answer, "handlers"));
-        print_json(root);
+        print_json("built", dev_built_json(built));
         return;
     }
     if (*built->changed)
         printf("%s%s changed:%s ", style(TERM_DIM), built->changed, style(TERM_PLAIN));
     printf("%sbuilt%s ", style(TERM_GREEN), style(TERM_PLAIN));
-    if (!*built->changed) printf("%s  ", built->file);
-    printf("%s  %d ms", term_size(size, (uint64_t)bytes), ms);
-    if (!*built->changed) print_handlers(built->answer);
+    if (!*built->changed) printf("%s ", built->file);
+    printf("in %.2f s · %s", built->total_ms / 1000.0,
+           term_size(size, (uint64_t)number_of_field(built->answer, "bytes")));
     print_rooms(print, built);
+    if (!*built->changed) print_handlers(built->answer);
     putchar('\n');
     fflush(stdout);
 }
@@ -166,27 +195,43 @@ static void print_verdict(const char *what, bool serves_old) {
     fflush(stdout);
 }
 
-void dev_print_problems(const struct dev_print *print, const json_t *answer, bool serves_old) {
-    json_t *problems = json_object_get(answer, "problems"), *problem;
-    size_t index;
-
-    if (print->json) {
-        print_json(json_pack("{s:s, s:O*, s:b}", "event", "failed", "problems", problems,
-                             "serves_old", (int)serves_old));
-        return;
-    }
-    json_array_foreach(problems, index, problem) print_problem(problem);
-    print_verdict("build failed", serves_old);
+json_t *dev_failed_json(const struct dev_failed *failed) {
+    return json_pack("{s:s, s:s*, s:O*, s:b}", "what", failed->what, "message", failed->message,
+                     "problems", (json_t *)(uintptr_t)failed->problems, "serves_old",
+                     (int)failed->serves_old);
 }
 
-void dev_print_failed(const struct dev_print *print, const char *what, const char *message,
-                      bool serves_old) {
+void dev_print_failed(const struct dev_print *print, const struct dev_failed *failed) {
+    size_t index;
+    json_t *problem;
+
     if (print->json) {
-        print_json(json_pack("{s:s, s:s, s:s, s:b}", "event", "failed", "what", what, "message",
-                             message, "serves_old", (int)serves_old));
+        print_json("failed", dev_failed_json(failed));
         return;
     }
-    term_safe(stdout, message, strlen(message), 2000, true);
-    putchar('\n');
-    print_verdict(what, serves_old);
+    json_array_foreach((json_t *)(uintptr_t)failed->problems, index, problem)
+        print_problem(problem);
+    if (failed->message) {
+        term_safe(stdout, failed->message, strlen(failed->message), 2000, true);
+        putchar('\n');
+    }
+    print_verdict(failed->what, failed->serves_old);
+}
+
+/* ---- the rest --------------------------------------------------------------------------------------- */
+
+void dev_print_superseded(const struct dev_print *print, const char *changed) {
+    if (print->json) print_json("superseded", json_pack("{s:s}", "changed", changed));
+}
+
+void dev_print_note(const struct dev_print *print, const char *text) {
+    if (print->json) return;
+    printf("%s%s%s\n", style(TERM_DIM), text, style(TERM_PLAIN));
+    fflush(stdout);
+}
+
+void dev_print_clear(const struct dev_print *print) {
+    if (print->json) return;
+    printf("\033[H\033[2J\033[3J");
+    fflush(stdout);
 }

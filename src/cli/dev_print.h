@@ -11,29 +11,44 @@
 
 struct dev_print {
     bool json;
-    bool said_lost; /* that a restarted room loses its state */
+    bool said_lost; /* that a room without onSave begins anew */
 };
 
 struct dev_ready {
     const char *url, *service;
     bool has_web;
+    bool has_keys;    /* of the terminal */
     bool says_tunnel; /* no display here: say how to reach it */
 };
 
 struct dev_built {
     const json_t *answer; /* of the compiler */
     const char *file;     /* "src/room.ts" */
-    const char *changed;  /* the file whose change began it; "" at the start */
-    bool unchanged;
-    long rooms, connections; /* of the service, restarted; -1: not known */
+    const char *changed;  /* the file whose change began it; "": none did */
+    unsigned total_ms;    /* from the change until rooms had switched */
+    bool unchanged;       /* the module is the same as before */
+    unsigned rooms_moved, rooms_kept, connections;
+};
+
+struct dev_failed {
+    const char *what;       /* "build failed" */
+    const char *message;    /* a sentence; or NULL */
+    const json_t *problems; /* of the compiler; or NULL */
+    bool serves_old;        /* a version before goes on serving */
 };
 
 void dev_print_ready(const struct dev_print *print, const struct dev_ready *ready);
 void dev_print_built(struct dev_print *print, const struct dev_built *built);
-/* The compiler's problems, each with its line and a caret. */
-void dev_print_problems(const struct dev_print *print, const json_t *answer, bool serves_old);
-/* Something else failed, in a sentence. */
-void dev_print_failed(const struct dev_print *print, const char *what, const char *message,
-                      bool serves_old);
+/* Problems with their lines and a caret, or the sentence. */
+void dev_print_failed(const struct dev_print *print, const struct dev_failed *failed);
+/* A build that was not used, since `changed` has changed again. */
+void dev_print_superseded(const struct dev_print *print, const char *changed);
+void dev_print_note(const struct dev_print *print, const char *text);
+/* Empties the terminal. */
+void dev_print_clear(const struct dev_print *print);
+
+/* The same as objects. NULL: no memory. */
+json_t *dev_built_json(const struct dev_built *built);
+json_t *dev_failed_json(const struct dev_failed *failed);
 
 #endif

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* init.c -- `ramp init`: a new project, copied from a template. */
+/* init.c -- `ramp init`: a new project, copied from a template; without a folder, the list of templates.
+ *
+ * The templates are the examples: each has a room, a page, a test, tsconfig.json and package.json.
+ */
 #include "cli/args.h"
 #include "cli/cli.h"
 #include "cli/project.h"
@@ -7,6 +10,7 @@
 #include "cli/toolchain.h"
 
 #include "base/error.h"
+#include "base/mem.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -78,12 +82,13 @@ static bool is_empty(const char *path) {
     return empty;
 }
 
-/* ramp.json with this name in it: the template's other fields stay, its comments do not. */
-static ramp_status write_name(const char *folder, const char *name, ramp_error *reterr) {
+/* A JSON file with this name in it: the template's other fields stay, its comments do not. */
+static ramp_status write_name(const char *folder, const char *file, const char *name,
+                              ramp_error *reterr) {
     char path[FILE_PATH];
     json_t *root = NULL;
 
-    if (!file_join(path, folder, "ramp.json"))
+    if (!file_join(path, folder, file))
         return error_set(reterr, RAMP_ARGS, "%s: the path is too long", folder);
     ramp_status status = file_exists(path) ? file_read_json(path, &root, reterr) : RAMP_OK;
     if (status) return status;
@@ -99,6 +104,29 @@ static ramp_status write_name(const char *folder, const char *name, ramp_error *
                  ? file_write(path, 0666, line.data, line.size, reterr)
                  : error_set(reterr, RAMP_NO_MEMORY, "%s: out of memory", path);
     bytes_done(&line);
+    return status;
+}
+
+/* The page of a template names its service in <html data-service="...">. */
+static ramp_status write_page(const char *folder, const char *template, const char *name,
+                              ramp_error *reterr) {
+    char path[FILE_PATH], mark[LIMIT_SERVICE_NAME + 20];
+    struct bytes text, page;
+
+    if (!file_join(path, folder, "web/index.html") || !file_exists(path)) return RAMP_OK;
+    bytes_init(&text, LIMIT_TEMPLATE_FILE);
+    bytes_init(&page, LIMIT_TEMPLATE_FILE);
+    snprintf(mark, sizeof(mark), "data-service=\"%s\"", template);
+    ramp_status status = file_read(path, &text, reterr);
+    const char *at = !status && text.data ? strstr(text.data, mark) : NULL;
+    if (at) {
+        bytes_format(&page, "%.*sdata-service=\"%s\"%s", (int)(at - text.data), text.data, name,
+                     at + strlen(mark));
+        status = page.failed ? error_set(reterr, RAMP_LIMIT, "%s: the page is too long", path)
+                             : file_write(path, 0666, page.data, page.size, reterr);
+    }
+    bytes_done(&text);
+    bytes_done(&page);
     return status;
 }
 
@@ -125,20 +153,29 @@ static void choose_name(const char *folder, const char *template, const char *gi
 
 static int make(const char *folder, const char *template, const char *given,
                 char ret_name[static LIMIT_SERVICE_NAME + 1]) {
-    char source[FILE_PATH];
+    char source[FILE_PATH], version[32];
+    struct toolchain toolchain;
     unsigned files = 0;
     ramp_error error;
 
     if (strlen(folder) >= FILE_PATH) return cli_misuse("init", "the path is too long");
     if (file_exists(folder) && !file_is_folder(folder))
-        return cli_fail("init", "%s is a file", folder);
-    if (!is_empty(folder)) return cli_fail("init", "%s is not empty; nothing was changed", folder);
+        return cli_fail("init", "%s is a file; name a folder that is new or empty", folder);
+    if (!is_empty(folder))
+        return cli_fail("init", "%s is not empty; nothing was changed: name another folder",
+                        folder);
     if (toolchain_template(template, source, &error)) return cli_fail("init", "%s", error.message);
     if (copy_folder(source, folder, 0, &files, &error))
         return cli_fail("init", "%s", error.message);
     choose_name(folder, template, given, ret_name);
-    if (write_name(folder, ret_name, &error)) return cli_fail("init", "%s", error.message);
-    if (write_ignore(folder, &error)) return cli_fail("init", "%s", error.message);
+    if (write_name(folder, "ramp.json", ret_name, &error) ||
+        write_name(folder, "package.json", ret_name, &error) ||
+        write_page(folder, template, ret_name, &error) || write_ignore(folder, &error))
+        return cli_fail("init", "%s", error.message);
+    /* Without an SDK or a Node the project is whole; `ramp dev` says what is missing. */
+    if (!toolchain_find_sdk(NULL, folder, &toolchain, NULL)) toolchain_link(&toolchain, folder);
+    if (toolchain_find_node(&toolchain, version, &error))
+        fprintf(stderr, "ramp init: %s\n", error.message);
     return CLI_DONE;
 }
 
@@ -153,57 +190,127 @@ static void print_next(const char *folder, const char *template, const char *nam
         json_decref(root);
         return;
     }
-    printf("created %s from the template %s; the service is named %s\n",
+    printf("created %s from the template %s; the service is named %s\nnext:\n",
            here ? "the project" : folder, template, name);
-    printf("next:   %s%s%sramp dev\n", here ? "" : "cd ", here ? "" : folder, here ? "" : " && ");
+    if (!here) printf("  cd %s\n", folder);
+    printf("  ramp dev             serve it, and build it again at every change\n");
+    printf("  node --test test/    test the room; no server is needed\n");
+    if (here) printf("  ramp deploy .        give it to a server\n");
+}
+
+/* ---- templates --------------------------------------------------------------------------------------- */
+
+/* The first sentence of its README, or what stands before a colon in it; "" if there is none. */
+static void describe(const char *template, char *out, size_t size) {
+    char folder[FILE_PATH], path[FILE_PATH];
+    struct bytes text;
+
+    out[0] = '\0';
+    bytes_init(&text, LIMIT_TEMPLATE_FILE);
+    if (!toolchain_template(template, folder, NULL) && file_join(path, folder, "README.md") &&
+        !file_read(path, &text, NULL) && text.data) {
+        const char *begin = strstr(text.data, "\n\n"); /* behind the title */
+        size_t length = begin ? strcspn(begin + 2, ".:\n") : 0;
+        if (begin) snprintf(out, size, "%.*s", (int)length, begin + 2);
+    }
+    bytes_done(&text);
+}
+
+static int list_templates(char *const *names, size_t count, bool json) {
+    json_t *list = json_array();
+    char text[160];
+
+    if (!count)
+        return cli_fail("init",
+                        "no templates are installed beside this ramp; install it with `make "
+                        "install`");
+    for (size_t i = 0; i < count; i++) {
+        describe(names[i], text, sizeof(text));
+        if (!json)
+            printf("  %s%-12s%s %s\n", term_style(TERM_OUT, TERM_BOLD), names[i],
+                   term_style(TERM_OUT, TERM_PLAIN), text);
+        json_array_append_new(list, json_pack("{s:s, s:s}", "name", names[i], "text", text));
+    }
+    if (json) {
+        json_dumpf(list, stdout, JSON_INDENT(2));
+        putchar('\n');
+    } else {
+        printf("\nramp init DIR --template NAME makes a project of one; without --template, of "
+               "chat\n");
+    }
+    json_decref(list);
+    return CLI_DONE;
+}
+
+static int unknown_template(const char *template, char *const *names, size_t count) {
+    const char *nearest = args_nearest(template, (const char *const *)names, count);
+
+    return cli_misuse("init", "there is no template '%s'; %s%s", template,
+                      nearest ? "did you mean " : "`ramp init` lists those that there are",
+                      nearest ? nearest : "");
+}
+
+/* ---- the verb ---------------------------------------------------------------------------------------- */
+
+struct init_options {
+    const char *folder, *template, *given;
+    bool json;
+};
+
+static int run(const struct init_options *options) {
+    char *names[TOOLCHAIN_TEMPLATES], name[LIMIT_SERVICE_NAME + 1];
+    size_t count = toolchain_templates(names);
+    bool known = false;
+    int code;
+
+    for (size_t i = 0; i < count; i++) known |= strcmp(options->template, names[i]) == 0;
+    if (!known && count) {
+        code = unknown_template(options->template, names, count);
+    } else if (!options->folder) {
+        code = list_templates(names, count, options->json);
+    } else {
+        code = make(options->folder, options->template, options->given, name);
+        if (!code) print_next(options->folder, options->template, name, options->json);
+    }
+    for (size_t i = 0; i < count; i++) mem_free(names[i]);
+    return code;
 }
 
 int cli_init(int argc, char **argv) {
-    static const char *const templates[] = {"chat", "cursors", "countdown"};
-    const char *folder = NULL, *template = "chat", *given = NULL;
-    char name[LIMIT_SERVICE_NAME + 1];
-    bool json = false, known = false;
+    struct init_options values = {.template = "chat"};
     const struct arg_option options[] = {
         {.name = "template",
          .kind = ARG_TEXT,
          .value = "NAME",
-         .target = &template,
-         .help = "chat (default): text for everybody in the room\n"
-                 "cursors: binary messages\ncountdown: timers"},
+         .target = &values.template,
+         .help = "what it begins as (default: chat); `ramp init` alone lists them"},
         {.name = "name",
          .kind = ARG_TEXT,
          .value = "NAME",
-         .target = &given,
+         .target = &values.given,
          .help = "the service's name (default: of the folder)"},
-        {.name = "json", .kind = ARG_FLAG, .target = &json, .help = "print the result as JSON"},
+        {.name = "json",
+         .kind = ARG_FLAG,
+         .target = &values.json,
+         .help = "print the result, or the list, as JSON"},
     };
     const struct arg_verb verb = {
         .name = "init",
-        .usage = "DIR",
-        .about = "Makes a project in DIR: a room, a page that uses it, and ramp.json. DIR is made, "
-                 "or must\n"
-                 "be empty.",
+        .usage = "[DIR]",
+        .about =
+            "Makes a project in DIR: a room, a page that uses it, a test, and what editors need. "
+            "DIR is\n"
+            "made, or must be empty. Without DIR: lists the templates.",
         .options = options,
         .option_count = sizeof(options) / sizeof(options[0]),
-        .operands_min = 1,
         .operands_max = 1,
     };
-    enum args_result result = args_parse(&verb, argc, argv, &folder);
+    enum args_result result = args_parse(&verb, argc, argv, &values.folder);
     if (result) return ARGS_EXIT(result);
 
-    for (size_t i = 0; i < sizeof(templates) / sizeof(templates[0]); i++)
-        known |= strcmp(template, templates[i]) == 0;
-    if (!known) {
-        const char *nearest =
-            args_nearest(template, templates, sizeof(templates) / sizeof(templates[0]));
-        return cli_misuse("init", "there is no template '%s'; %s%s", template,
-                          nearest ? "did you mean " : "there are chat, cursors, countdown",
-                          nearest ? nearest : "");
-    }
-    if (given && !project_name_valid(given))
-        return cli_misuse(
-            "init", "--name: '%s' is no name; 1 to 63 of a-z, 0-9 and '-', not '-' first", given);
-    int code = make(folder, template, given, name);
-    if (!code) print_next(folder, template, name, json);
-    return code;
+    if (values.given && !project_name_valid(values.given))
+        return cli_misuse("init",
+                          "--name: '%s' is no name; 1 to 63 of a-z, 0-9 and '-', not '-' first",
+                          values.given);
+    return run(&values);
 }

@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* logs.c -- `ramp logs`: follows what modules log and what failed, one line each, as it happens. */
+/* logs.c -- `ramp logs`: what modules log and what failed, one line each: what the server remembers, then,
+ * with -f, as it happens.
+ *
+ * A connection that ends is made again, and asks for what came since the last line. The server counts in ms:
+ * lines of that very ms which have been printed are known by their text, and not printed twice.
+ */
 #include "cli/args.h"
 #include "cli/cli.h"
 #include "cli/sse.h"
@@ -13,11 +18,17 @@
 #include <unistd.h>
 
 #define RETRY_MS_MAX 5000
+#define LAST_MAX     64 /* lines of the last ms that are remembered */
 
 struct logs {
     const char *service, *room, *level;
-    bool once, json;
-    unsigned level_min;
+    bool follows, once, json;
+    unsigned level_min, lines;
+    int64_t last_ms;        /* of the last line; 0: there was none */
+    json_t *last[LAST_MAX]; /* the lines of that ms */
+    unsigned last_count;
+    unsigned printed_count; /* of these, which an earlier connection has brought */
+    bool again;             /* this is not the first connection */
     struct target target;
     struct sse sse;
     bool received; /* something, since the connection began */
@@ -74,6 +85,33 @@ static void print_line(const json_t *line) {
     putchar('\n');
 }
 
+static void forget_last(struct logs *logs) {
+    while (logs->last_count) json_decref(logs->last[--logs->last_count]);
+    logs->printed_count = 0;
+}
+
+/* false: it was printed before the connection was made again. */
+static bool is_new(struct logs *logs, json_t *line) {
+    int64_t ms = json_integer_value(json_object_get(line, "time_ms"));
+
+    if (ms > logs->last_ms) {
+        forget_last(logs);
+        logs->last_ms = ms;
+    }
+    if (ms < logs->last_ms) return true; /* another worker's, a little late */
+    for (unsigned i = 0; i < logs->printed_count; i++) {
+        if (!json_equal(logs->last[i], line)) continue;
+        /* Each stands for one line: a module may log the same twice. */
+        json_t *same = logs->last[i];
+        logs->last[i] = logs->last[--logs->printed_count];
+        logs->last[logs->printed_count] = logs->last[--logs->last_count];
+        json_decref(same);
+        return false;
+    }
+    if (logs->last_count < LAST_MAX) logs->last[logs->last_count++] = json_incref(line);
+    return true;
+}
+
 static void on_event(void *context, const char *event, const char *data, size_t size) {
     struct logs *logs = context;
     json_t *line = json_loadb(data, size, JSON_ALLOW_NUL, NULL);
@@ -83,7 +121,7 @@ static void on_event(void *context, const char *event, const char *data, size_t 
         /* The server tells only so much per second to one reader. */
         fprintf(stderr, "ramp logs: %lld lines left out: too many at once\n",
                 (long long)json_integer_value(json_object_get(line, "count")));
-    } else if (json_is_object(line) && level_of(line) >= logs->level_min) {
+    } else if (json_is_object(line) && level_of(line) >= logs->level_min && is_new(logs, line)) {
         if (logs->json) printf("%.*s\n", (int)size, data);
         else print_line(line);
         fflush(stdout);
@@ -104,7 +142,10 @@ static void pause_ms(unsigned ms) {
 }
 
 static void make_path(const struct logs *logs, struct bytes *path) {
-    bytes_format(path, "/_ramp/v1/logs?level=%s", levels[logs->level_min]);
+    /* The server keeps no more than that of a service, whatever is asked for. */
+    bytes_format(path, "/_ramp/v1/logs?level=%s&lines=%u&since=%lld&follow=%d",
+                 levels[logs->level_min], logs->again ? LIMIT_HISTORY_LINES : logs->lines,
+                 (long long)logs->last_ms, logs->follows ? 1 : 0);
     if (logs->service) {
         bytes_format(path, "&service=");
         bytes_add_encoded(path, logs->service);
@@ -129,47 +170,60 @@ static int follow(struct logs *logs, const char *path, bool first) {
     ramp_status result =
         client_stream(&logs->target.url, &request, on_bytes, logs, &status, &failure, &error);
     sse_done(&logs->sse);
-    if (result && (first || logs->once)) code = cli_fail("logs", "%s", error.message);
-    else if (!result && status != 200)
+    /* A stream that began and broke off is one that ended: servers do, and so do networks. */
+    if (result && !status && (first || logs->once)) code = target_unreachable("logs", &error);
+    else if (status && status != 200)
         code = target_refused("logs", &logs->target, status, &failure);
     bytes_done(&failure);
     return code;
 }
 
-static int run(struct logs *logs) {
+/* The same with a path of its own, for every connection asks for something else. */
+static int follow_from_here(struct logs *logs, bool first) {
     struct bytes path;
+    int code;
+
+    bytes_init(&path, 2048);
+    make_path(logs, &path);
+    code = path.failed ? cli_misuse("logs", "the name of a service or room is too long")
+                       : follow(logs, path.data, first);
+    bytes_done(&path);
+    return code;
+}
+
+static int run(struct logs *logs) {
     unsigned wait_ms = 250;
     bool first = true;
 
     int code = target_resolve("logs", &logs->target);
-    if (code) return code;
-    bytes_init(&path, 2048);
-    make_path(logs, &path);
-    if (path.failed) code = cli_misuse("logs", "the name of a service or room is too long");
     while (!code) {
         logs->received = false;
-        code = follow(logs, path.data, first);
+        code = follow_from_here(logs, first);
         if (code || logs->once || ferror(stdout)) break;
         if (logs->received) wait_ms = 250;
         if (first || logs->received)
             fprintf(stderr, "ramp logs: the connection ended; trying again\n");
         first = false;
+        logs->again = true;
+        logs->printed_count = logs->last_count;
         pause_ms(wait_ms);
         wait_ms = wait_ms * 2 < RETRY_MS_MAX ? wait_ms * 2 : RETRY_MS_MAX;
     }
-    bytes_done(&path);
+    if (!code && !logs->follows && !logs->last_ms)
+        fprintf(stderr, "ramp logs: nothing was logged yet; with -f it waits for what comes\n");
+    forget_last(logs);
     return code;
 }
 
 int cli_logs(int argc, char **argv) {
-    struct logs logs = {.level = "debug"};
-    bool follows = false; /* what it does anyway; people's fingers type -f */
+    struct logs logs = {.level = "debug", .lines = 100};
+    const char *operand = NULL;
     const struct arg_option options[] = {
         {.name = "service",
          .kind = ARG_TEXT,
          .value = "NAME",
          .target = &logs.service,
-         .help = "only of this service"},
+         .help = "only of this service; also as SERVICE"},
         {.name = "room",
          .kind = ARG_TEXT,
          .value = "ROOM",
@@ -183,26 +237,38 @@ int cli_logs(int argc, char **argv) {
         {.name = "follow",
          .letter = 'f',
          .kind = ARG_FLAG,
-         .target = &follows,
-         .help = "as without it: lines as they happen, over restarts of the server"},
+         .target = &logs.follows,
+         .help = "go on with lines as they happen, over restarts of the server"},
+        {.name = "lines",
+         .letter = 'n',
+         .kind = ARG_NUMBER,
+         .value = "N",
+         .target = &logs.lines,
+         .max = LIMIT_HISTORY_LINES,
+         .help = "how many of the lines before (default: 100)"},
         {.name = "once",
          .kind = ARG_FLAG,
          .target = &logs.once,
-         .help = "end when the connection ends"},
+         .help = "with -f: end when the connection ends"},
         {.name = "json", .kind = ARG_FLAG, .target = &logs.json, .help = "print the lines as JSON"},
         TARGET_OPTIONS(logs.target),
     };
     const struct arg_verb verb = {
         .name = "logs",
-        .usage = "",
-        .about = "Follows what modules log and what failed in them, with service, room, call and "
-                 "connection,\n"
-                 "as it happens.",
+        .usage = "[SERVICE]",
+        .about =
+            "Prints what modules have logged and what failed in them, with service, room, call "
+            "and\n"
+            "connection: the latest lines, which the server keeps in memory; with -f also those "
+            "to come.",
         .options = options,
         .option_count = sizeof(options) / sizeof(options[0]),
+        .operands_max = 1,
     };
-    enum args_result result = args_parse(&verb, argc, argv, NULL);
+    enum args_result result = args_parse(&verb, argc, argv, &operand);
     if (result) return ARGS_EXIT(result);
+    if (operand) logs.service = operand;
+    if (!logs.follows) logs.once = true;
 
     while (logs.level_min < 4 && strcmp(levels[logs.level_min], logs.level) != 0) logs.level_min++;
     if (logs.level_min == 4)

@@ -5,11 +5,12 @@
 #include "base/error.h"
 #include "base/mem.h"
 #include "cli/args.h"
+#include "server/service_config.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const known_fields[] = {"$schema", "name", "main", "web", "env"};
+static const char *const known_fields[] = {"$schema", "name", "main", "web", "env", "origins"};
 #define FIELDS_COUNT (sizeof(known_fields) / sizeof(known_fields[0]))
 
 static bool is_name_byte(char c) {
@@ -86,14 +87,10 @@ static ramp_status take_name(const char *path, const json_t *root, struct projec
     return RAMP_OK;
 }
 
-/* What the server keeps of the file. */
-static ramp_status take_config(const char *path, const json_t *root, struct project *project,
-                               ramp_error *reterr) {
-    json_t *env = json_object_get(root, "env");
+static ramp_status check_env(const char *path, json_t *env, ramp_error *reterr) {
     const char *key;
     json_t *value;
 
-    if (!env) return RAMP_OK;
     if (!json_is_object(env))
         return error_set(reterr, RAMP_ARGS, "%s: \"env\" must be an object", path);
     json_object_foreach(env, key, value) {
@@ -102,12 +99,27 @@ static ramp_status take_config(const char *path, const json_t *root, struct proj
             return error_set(reterr, RAMP_ARGS,
                              "%s: \"env\": \"%.40s\" must be a string of one line", path, key);
     }
-    json_t *config = json_pack("{s:O}", "env", env);
-    char *text = config ? json_dumps(config, JSON_COMPACT | JSON_ENSURE_ASCII) : NULL;
+    return RAMP_OK;
+}
+
+/* What the server keeps of the file; it reads `origins` itself, so that both find the same wrong. */
+static ramp_status take_config(const char *path, const json_t *root, struct project *project,
+                               ramp_error *reterr) {
+    json_t *env = json_object_get(root, "env"), *origins = json_object_get(root, "origins");
+    json_t *config, *checked = NULL;
+    ramp_status status = env ? check_env(path, env, reterr) : RAMP_OK;
+    char *text;
+
+    if (status || (!env && !origins)) return status;
+    config = json_pack("{s:O*, s:O*}", "env", env, "origins", origins);
+    text = config ? json_dumps(config, JSON_COMPACT | JSON_ENSURE_ASCII) : NULL;
     json_decref(config);
     if (!text) return error_set(reterr, RAMP_NO_MEMORY, "%s: out of memory", path);
-    project->config = text;
-    return RAMP_OK;
+    status = config_parse((ramp_bytes){text, strlen(text)}, &checked, reterr);
+    json_decref(checked);
+    if (status) free(text);
+    else project->config = text;
+    return status;
 }
 
 static ramp_status load_json(const char *path, struct project *project, ramp_error *reterr) {

@@ -8,7 +8,8 @@
  *     { "name": "chat",             the service; default: the folder's name
  *       "main": "src/room.ts",      the file that is built
  *       "web":  "web",              folder that `ramp dev` serves at /
- *       "env":  {"KEY": "value"} }  what env("KEY") answers
+ *       "env":  {"KEY": "value"},   what env("KEY") answers
+ *       "origins": ["https://example.org"] }  pages of other servers that may use it
  */
 #ifndef CLI_PROJECT_H
 #define CLI_PROJECT_H

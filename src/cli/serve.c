@@ -3,6 +3,7 @@
 #include "cli/args.h"
 #include "cli/cli.h"
 #include "cli/file.h"
+#include "cli/next.h"
 #include "cli/target.h"
 
 #include "base/limits.h"
@@ -58,7 +59,7 @@ static int run(struct serve_options *options) {
     if (uv_exepath(exe, &size)) return cli_fail("serve", "cannot find this binary's own path");
     options->server.exe = exe;
     if (server_new(&options->server, &server, &error)) {
-        int code = cli_fail("serve", "%s", error.message);
+        int code = cli_fail("serve", "%s%s", error.message, next_of(NEXT_START, error.message));
         return error.status == RAMP_ARGS ? CLI_WRONG_USE : code;
     }
     control_url(server, control, sizeof(control));
@@ -95,6 +96,16 @@ int cli_serve(int argc, char **argv) {
          .value = "URL",
          .target = &server->store,
          .help = "where modules are (default: file:DIR/store)"},
+        {.name = "db",
+         .kind = ARG_TEXT,
+         .value = "URL",
+         .target = &server->db,
+         .help = "where rooms' durable keys are (default: sqlite:DIR/db.sqlite)"},
+        {.name = "kv",
+         .kind = ARG_TEXT,
+         .value = "URL",
+         .target = &server->kv,
+         .help = "where their quick keys are (default: sqlite:DIR/kv.sqlite)"},
         {.name = "workers",
          .kind = ARG_NUMBER,
          .value = "N",
@@ -134,6 +145,13 @@ int cli_serve(int argc, char **argv) {
          .target = &server->room_idle_ms,
          .min = 1,
          .help = "a room without connections ends after this time (default: 30000)"},
+        {.name = "connections-per-address",
+         .kind = ARG_NUMBER,
+         .value = "N",
+         .target = &server->connections_per_address,
+         .min = 1,
+         .help = "connections of one client's address, or IPv6 /64 (default: 4096);\n"
+                 "those of this machine are not counted"},
         {.name = "json-logs",
          .kind = ARG_FLAG,
          .target = &server->json_logs,
@@ -160,7 +178,8 @@ int cli_serve(int argc, char **argv) {
         .option_count = sizeof(options) / sizeof(options[0]),
     };
     static_assert(LIMIT_MODULES == 1000 && LIMIT_ROOMS == 8000 && LIMIT_MEMORY == 16u << 20 &&
-                      LIMIT_CALL_CPU_MS == 50 && LIMIT_ROOM_IDLE_MS == 30000,
+                      LIMIT_CALL_CPU_MS == 50 && LIMIT_ROOM_IDLE_MS == 30000 &&
+                      LIMIT_ADDRESS_CONNECTIONS == 4096,
                   "the defaults in the help above");
     const char *config = args_peek(argc, argv, "config");
     if (config && !args_load(&verb, config)) return CLI_WRONG_USE;

@@ -3,6 +3,7 @@
 #include "cli/target.h"
 
 #include "cli/cli.h"
+#include "cli/next.h"
 
 #include <ctype.h>
 #include <stdlib.h>
@@ -42,6 +43,11 @@ static const char *find_data(const struct target *target) {
     for (size_t i = 0; i < 2; i++)
         if (file_join(path, places[i], TOKEN_FILE) && file_exists(path)) return places[i];
     return NULL;
+}
+
+const char *target_data(const struct target *target) {
+    const char *data = find_data(target);
+    return data ? data : CLI_DATA;
 }
 
 void target_publish(const char *data, const char *url) {
@@ -126,11 +132,24 @@ int target_refused(const char *verb, const struct target *target, int status,
             "with --data",
             target->text);
     else if (message)
-        cli_fail(verb, "%s%s%s", target->about ? target->about : "", target->about ? ": " : "",
-                 message);
-    else cli_fail(verb, "%s answered with HTTP status %d", target->text, status);
+        cli_fail(verb, "%s%s%s%s", target->about ? target->about : "", target->about ? ": " : "",
+                 message, next_of(NEXT_SERVER, message));
+    else
+        cli_fail(
+            verb,
+            "%s answered with HTTP status %d, as no ramp does; name the control listener of one "
+            "with --to",
+            target->text, status);
     json_decref(root);
     return CLI_FAILED;
+}
+
+int target_unreachable(const char *verb, const ramp_error *error) {
+    bool nobody = error->status == RAMP_UNAVAILABLE;
+
+    return cli_fail(verb, "%s%s", error->message,
+                    nobody ? "; start one with `ramp dev` or `ramp serve`, or name it with --to"
+                           : "; name a ramp server's control listener with --to");
 }
 
 int target_json(const char *verb, struct target *target, struct client_request *request,
@@ -141,12 +160,8 @@ int target_json(const char *verb, struct target *target, struct client_request *
     int code = 0;
 
     request->token = target->token_found[0] ? target->token_found : NULL;
-    if (client_send(&target->url, request, &answer, &error)) {
-        bool nobody = error.status == RAMP_UNAVAILABLE;
-        return cli_fail(verb, "%s%s", error.message,
-                        nobody ? "; start one with `ramp dev` or `ramp serve`, or name it with --to"
-                               : "");
-    }
+    if (client_send(&target->url, request, &answer, &error))
+        return target_unreachable(verb, &error);
     if (answer.status / 100 != 2) {
         code = target_refused(verb, target, answer.status, &answer.body);
     } else {

@@ -2,7 +2,7 @@
 /* target.h -- which server a verb talks to, and with which token.
  *
  * Door:     TARGET_OPTIONS, target_resolve(), target_json().
- * Before:   deploy, call, rooms, modules, logs.
+ * Before:   deploy, versions, rollback, call, rooms, modules, logs, doctor.
  * After:    client.h.
  *
  *   URL    --to · RAMP_URL · what the server wrote to DATA/admin.url · http://127.0.0.1:8787
@@ -53,10 +53,15 @@ struct target {
 /* Finds URL and token. What fails was told on stderr, and is the exit code; else 0. */
 RAMP_CHECK int target_resolve(const char *verb, struct target *target);
 
+/* The data folder that is looked into: the one named, else one that is here, else where one would be. */
+const char *target_data(const struct target *target);
+
 /* Sends `request` (its token is filled in here) and takes the answer as JSON. 0, or the exit code after the
  * server's own sentence, or ours, was told. */
 RAMP_CHECK int target_json(const char *verb, struct target *target, struct client_request *request,
                            json_t **ret_root);
+/* Tells why no answer came. CLI_FAILED. */
+int target_unreachable(const char *verb, const ramp_error *error);
 /* Tells what a failed answer says: {"error":{"code","message"}} or its status. CLI_FAILED. */
 int target_refused(const char *verb, const struct target *target, int status,
                    const struct bytes *body);

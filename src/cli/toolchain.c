@@ -3,10 +3,13 @@
 #include "cli/toolchain.h"
 
 #include "base/error.h"
+#include "base/mem.h"
 
+#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define SCRIPT "bin/ramp-build.mjs"
@@ -65,8 +68,8 @@ static ramp_status find_script(const char *sdk, const char *project,
 
 /* ---- Node -------------------------------------------------------------------------------------- */
 
-/* The major version that `node --version` prints; 0: it does not run. */
-static unsigned node_major(const char *node) {
+/* The major version of what `node --version` prints; 0: it does not run. */
+static unsigned node_major(const char *node, char ret_version[static 32]) {
     struct bytes command;
     char line[64] = "";
     unsigned major = 0;
@@ -84,6 +87,7 @@ static unsigned node_major(const char *node) {
     }
     bytes_done(&command);
     if (line[0] == 'v') major = (unsigned)strtoul(line + 1, NULL, 10);
+    snprintf(ret_version, 32, "%.*s", (int)strcspn(line, "\r\n"), line);
     return major;
 }
 
@@ -104,13 +108,15 @@ static bool node_beside(const char *exe, const char *relative, char out[static F
     return file_join(out, exe, relative) && access(out, X_OK) == 0 && !file_is_folder(out);
 }
 
-static ramp_status find_node(char ret_node[static FILE_PATH], ramp_error *reterr) {
+ramp_status toolchain_find_node(struct toolchain *ret_toolchain, char ret_version[static 32],
+                                ramp_error *reterr) {
+    char *ret_node = ret_toolchain->node;
     const char *named = getenv("RAMP_NODE"),
                *remedy = "install Node 20 or newer, or name one with RAMP_NODE";
     char exe[FILE_PATH];
 
     if (named && *named) {
-        if (!file_join(ret_node, "", named) || !node_major(named))
+        if (!file_join(ret_node, "", named) || !node_major(named, ret_version))
             return error_set(reterr, RAMP_NOT_FOUND, "RAMP_NODE: %s does not run as a Node", named);
     } else {
         bool found = file_exe_folder(exe) && (node_beside(exe, "../lib/ramp/node", ret_node) ||
@@ -119,7 +125,7 @@ static ramp_status find_node(char ret_node[static FILE_PATH], ramp_error *reterr
             return error_set(reterr, RAMP_NOT_FOUND,
                              "there is no Node, which the compiler needs; %s", remedy);
     }
-    unsigned major = node_major(ret_node);
+    unsigned major = node_major(ret_node, ret_version);
     if (major >= TOOLCHAIN_NODE_MAJOR) return RAMP_OK;
     if (!major) return error_set(reterr, RAMP_NOT_FOUND, "%s does not run; %s", ret_node, remedy);
     return error_set(reterr, RAMP_ARGS, "%s is version %u, too old for the compiler; %s", ret_node,
@@ -128,22 +134,72 @@ static ramp_status find_node(char ret_node[static FILE_PATH], ramp_error *reterr
 
 /* ---- doors ------------------------------------------------------------------------------------- */
 
+ramp_status toolchain_find_sdk(const char *sdk, const char *project,
+                               struct toolchain *ret_toolchain, ramp_error *reterr) {
+    return find_script(sdk, project, ret_toolchain->script, reterr);
+}
+
 ramp_status toolchain_find(const char *sdk, const char *project, struct toolchain *ret_toolchain,
                            ramp_error *reterr) {
-    ramp_status status = find_script(sdk, project, ret_toolchain->script, reterr);
-    return status ? status : find_node(ret_toolchain->node, reterr);
+    char version[32];
+    ramp_status status = toolchain_find_sdk(sdk, project, ret_toolchain, reterr);
+
+    return status ? status : toolchain_find_node(ret_toolchain, version, reterr);
+}
+
+/* The folder of examples, which are the templates. */
+static bool find_examples(char ret_folder[static FILE_PATH]) {
+    static const char *const places[] = {"../share/ramp/examples", "../../examples"};
+    char exe[FILE_PATH];
+
+    for (size_t i = 0; file_exe_folder(exe) && i < sizeof(places) / sizeof(places[0]); i++)
+        if (file_join(ret_folder, exe, places[i]) && file_is_folder(ret_folder)) return true;
+    return false;
 }
 
 ramp_status toolchain_template(const char *name, char ret_folder[static FILE_PATH],
                                ramp_error *reterr) {
-    static const char *const places[] = {"../share/ramp/examples", "../../examples"};
-    char exe[FILE_PATH], examples[FILE_PATH], room[FILE_PATH];
+    char examples[FILE_PATH], room[FILE_PATH];
 
-    for (size_t i = 0; file_exe_folder(exe) && i < sizeof(places) / sizeof(places[0]); i++) {
-        if (file_join(examples, exe, places[i]) && file_join(ret_folder, examples, name) &&
-            file_join(room, ret_folder, "src/room.ts") && file_exists(room))
-            return RAMP_OK;
-    }
+    if (!strchr(name, '/') && name[0] != '.' && find_examples(examples) &&
+        file_join(ret_folder, examples, name) && file_join(room, ret_folder, "src/room.ts") &&
+        file_exists(room))
+        return RAMP_OK;
     return error_set(reterr, RAMP_NOT_FOUND, "the template '%s' is not installed beside this ramp",
                      name);
+}
+
+static int compare_names(const void *a, const void *b) {
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+size_t toolchain_templates(char *ret_names[static TOOLCHAIN_TEMPLATES]) {
+    char examples[FILE_PATH], folder[FILE_PATH];
+    DIR *stream = find_examples(examples) ? opendir(examples) : NULL;
+    size_t count = 0;
+
+    if (!stream) return 0;
+    for (struct dirent *entry; count < TOOLCHAIN_TEMPLATES && (entry = readdir(stream));)
+        if (!toolchain_template(entry->d_name, folder, NULL) &&
+            (ret_names[count] = mem_copy_text(entry->d_name, strlen(entry->d_name))) != NULL)
+            count++;
+    closedir(stream);
+    qsort(ret_names, count, sizeof(ret_names[0]), compare_names);
+    return count;
+}
+
+void toolchain_link(const struct toolchain *toolchain, const char *project) {
+    char path[FILE_PATH], modules[FILE_PATH], folder[FILE_PATH], sdk[FILE_PATH];
+    struct stat info;
+
+    /* Only where somebody expects it: a project that names its packages. */
+    if (!file_join(path, project, "package.json") || !file_exists(path)) return;
+    if (!file_join(modules, project, "node_modules") || !file_join(path, modules, "ramp-sdk"))
+        return;
+    if (file_exists(path)) return;
+    if (lstat(path, &info) == 0 && unlink(path)) return; /* a link that leads nowhere */
+    file_parent(folder, toolchain->script);
+    file_parent(sdk, folder);
+    /* A help for editors and for `node --test`, not a duty: builds find the SDK without it. */
+    if (file_make_folders(modules, NULL) || symlink(sdk, path)) return;
 }

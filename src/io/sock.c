@@ -114,12 +114,38 @@ int sock_listen(const char *address, char ret_address[SOCK_ADDRESS_MAX], char *r
 
 /* ---- clients ------------------------------------------------------------------------------- */
 
-int sock_accept(int listener) {
+static uint64_t big_endian(const uint8_t *bytes, size_t size) {
+    uint64_t number = 0;
+
+    for (size_t i = 0; i < size; i++) number = number << 8 | bytes[i];
+    return number;
+}
+
+static struct sock_from from_of(const struct sockaddr_storage *address) {
+    const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)address;
+    const uint8_t *bytes = in6->sin6_addr.s6_addr;
+    uint64_t ipv4;
+
+    if (address->ss_family == AF_INET6 && !IN6_IS_ADDR_V4MAPPED(&in6->sin6_addr))
+        return (struct sock_from){big_endian(bytes, 8), IN6_IS_ADDR_LOOPBACK(&in6->sin6_addr)};
+    ipv4 = address->ss_family == AF_INET6
+               ? big_endian(bytes + 12, 4)
+               : ntohl(((const struct sockaddr_in *)address)->sin_addr.s_addr);
+    return (struct sock_from){UINT64_C(0xffff) << 32 | ipv4, ipv4 >> 24 == 127};
+}
+
+int sock_accept(int listener, struct sock_from *ret_from) {
+    struct sockaddr_storage address = {0};
+    socklen_t size;
     int fd;
 
-    do fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-    while (fd < 0 && (errno == EINTR || errno == ECONNABORTED));
-    return fd < 0 ? -errno : fd;
+    do {
+        size = sizeof(address);
+        fd = accept4(listener, (struct sockaddr *)&address, &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    } while (fd < 0 && (errno == EINTR || errno == ECONNABORTED));
+    if (fd < 0) return -errno;
+    *ret_from = from_of(&address);
+    return fd;
 }
 
 ssize_t sock_receive(int fd, void *bytes, size_t size) {

@@ -13,6 +13,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 #include <sys/uio.h>
 
@@ -24,9 +25,15 @@
 int sock_listen(const char *address, char ret_address[SOCK_ADDRESS_MAX], char *ret_message,
                 size_t message_size);
 
+/* Where a client comes from, as a number to count by: an IPv4 address, or the first half of an IPv6 one. */
+struct sock_from {
+    uint64_t network;
+    bool is_loopback;
+};
+
 /* All of these return a negative errno on failure. */
-int sock_accept(int listener);                          /* the new descriptor */
-ssize_t sock_receive(int fd, void *bytes, size_t size); /* 0: the peer sends no more */
+int sock_accept(int listener, struct sock_from *ret_from); /* the new descriptor */
+ssize_t sock_receive(int fd, void *bytes, size_t size);    /* 0: the peer sends no more */
 ssize_t sock_send(int fd, const struct iovec *parts, int part_count);
 
 /* The peer's address without port; "" if it has gone. */

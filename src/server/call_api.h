@@ -34,8 +34,7 @@ struct queued {
 
 /* One call, from its request to its answer. Belongs to whichever worker it has been posted to. */
 struct api_call {
-    struct call_tag tag;
-    struct list link; /* in members.calls, while libramp has it */
+    struct pending pending; /* while libramp has it */
     struct worker *asking, *home;
     uint64_t exchange_id;
     uint64_t owner;
@@ -44,6 +43,7 @@ struct api_call {
     const char *caller, *service, *room, *connection, *request_id; /* the last two may be NULL */
     enum ramp_call_kind kind;
     ramp_bytes payload, user, query, headers, ip, claims, method, path;
+    struct call_given given;
     bool binary;
     uint16_t code;
     void *payload_memory, *headers_memory, *claims_memory;
@@ -88,8 +88,6 @@ void call_leave_all(struct worker *worker, void *argument);
 /* What a room's worker keeps: the connections of callers, by owner. */
 struct members {
     struct map by_owner; /* owner -> struct member_set */
-    struct list calls;   /* struct api_call: libramp has them */
-    struct list leaves;  /* those that nobody has asked for */
 };
 void members_init(struct members *members, uint64_t seed);
 void members_done(struct members *members);

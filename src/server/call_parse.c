@@ -343,7 +343,7 @@ ramp_status call_parse(ramp_bytes body, struct api_call **ret_call, ramp_error *
     json_error_t error;
 
     if (!call) goto fail;
-    list_init(&call->link);
+    list_init(&call->pending.in_worker);
     list_init(&call->events);
     call->json = json_loadb(body.size ? body.data : "", body.size,
                             JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &error);

@@ -32,8 +32,7 @@ struct member {
 
 /* A leave that no caller has asked for. */
 struct forced_leave {
-    struct call_tag tag;
-    struct list link; /* in members.leaves */
+    struct pending pending;
     struct member *member;
 };
 
@@ -41,8 +40,6 @@ struct forced_leave {
 
 void members_init(struct members *members, uint64_t seed) {
     map_init(&members->by_owner, seed);
-    list_init(&members->calls);
-    list_init(&members->leaves);
 }
 
 static struct members *members_of(struct worker *worker) {
@@ -94,11 +91,6 @@ void members_done(struct members *members) {
         mem_free(set);
     }
     map_done(&members->by_owner);
-    /* Under way when the host was freed: nobody hears of them any more. */
-    for (struct list *node; (node = list_pop_front(&members->calls)) != NULL;)
-        api_call_free(list_item(node, struct api_call, link));
-    for (struct list *node; (node = list_pop_front(&members->leaves)) != NULL;)
-        mem_free(list_item(node, struct forced_leave, link));
 }
 
 /* Its `close` event, for the queue of its caller. */
@@ -128,15 +120,20 @@ void callers_closed(struct worker *worker, ramp_connection *connection, uint16_t
 
 static void forced_leave_done(struct worker *worker, struct call_tag *tag,
                               const ramp_outcome *outcome) {
-    struct forced_leave *leave = list_item(tag, struct forced_leave, tag);
+    struct forced_leave *leave = list_item(tag, struct forced_leave, pending.tag);
 
     (void)outcome;
     if (leave->member) {
         leave->member->leaving = NULL;
         member_free(members_of(worker), leave->member);
     }
-    list_remove(&leave->link);
+    list_remove(&leave->pending.in_worker);
     mem_free(leave);
+}
+
+static void forced_leave_abandon(struct worker *worker, struct pending *pending) {
+    (void)worker;
+    mem_free(list_item(pending, struct forced_leave, pending));
 }
 
 static void force_leave(struct worker *worker, struct member *member,
@@ -147,11 +144,12 @@ static void force_leave(struct worker *worker, struct member *member,
     if (order->tells)
         tell_closed(worker, member->connection, order->code,
                     "the caller does not fetch its events");
-    leave->tag.done = forced_leave_done;
+    leave->pending =
+        (struct pending){.tag.done = forced_leave_done, .abandon = forced_leave_abandon};
     leave->member = member;
     member->leaving = &leave->member;
-    list_push_back(&members_of(worker)->leaves, &leave->link);
-    ramp_leave(member->connection, order->code, &leave->tag);
+    worker_remember(worker, &leave->pending);
+    ramp_leave(member->connection, order->code, &leave->pending.tag);
 }
 
 void call_leave_all(struct worker *worker, void *argument) {
@@ -186,7 +184,7 @@ void members_say_goodbye(struct worker *worker, struct members *members) {
 
 static void end_with(struct worker *worker, struct api_call *call, int http_status,
                      ramp_status status, const char *message) {
-    list_remove(&call->link);
+    list_remove(&call->pending.in_worker);
     call->status = http_status;
     call->error = json_pack("{s:s, s:o, s:s}", "code", ramp_status_name(status), "message",
                             events_json_text((ramp_bytes){message, strlen(message)}), "where", "");
@@ -241,9 +239,9 @@ static void let_go_of_member(struct worker *worker, struct api_call *call,
 }
 
 static void call_done(struct worker *worker, struct call_tag *tag, const ramp_outcome *outcome) {
-    struct api_call *call = list_item(tag, struct api_call, tag);
+    struct api_call *call = list_item(tag, struct api_call, pending.tag);
 
-    list_remove(&call->link);
+    list_remove(&call->pending.in_worker);
     call->ran = true;
     call->cpu_ns = outcome->cpu_ns;
     call->joined = call->kind == RAMP_CALL_JOIN && outcome->joined;
@@ -262,6 +260,12 @@ static void call_done(struct worker *worker, struct call_tag *tag, const ramp_ou
     callers_call_ended(worker, call);
 }
 
+/* Under way when the host was freed: nobody hears of it any more. */
+static void call_abandon(struct worker *worker, struct pending *pending) {
+    (void)worker;
+    api_call_free(list_item(pending, struct api_call, pending));
+}
+
 static ramp_status run_join(struct worker *worker, struct api_call *call, ramp_error *reterr) {
     ramp_join_options options = {
         .size = sizeof(options),
@@ -272,7 +276,7 @@ static ramp_status run_join(struct worker *worker, struct api_call *call, ramp_e
         .headers = call->headers,
         .ip = call->ip,
         .claims = call->claims,
-        .tag = &call->tag,
+        .tag = &call->pending.tag,
     };
     struct member *member = member_new(members_of(worker), call->owner);
     ramp_status status = RAMP_NO_MEMORY;
@@ -303,7 +307,7 @@ static ramp_status run_request(struct worker *worker, struct api_call *call, ram
         .user = call->user,
         .ip = call->ip,
         .claims = call->claims,
-        .tag = &call->tag,
+        .tag = &call->pending.tag,
     };
     return ramp_http_request(worker_host(worker), call->service, call->room, &request, reterr);
 }
@@ -332,7 +336,7 @@ static void run_message(struct worker *worker, struct api_call *call) {
     ramp_status status;
 
     if (!connection) return;
-    status = ramp_message(connection, call->payload, call->binary, &call->tag);
+    status = ramp_message(connection, call->payload, call->binary, &call->pending.tag);
     if (status) end_untaken(worker, call, status, ramp_status_text(status));
 }
 
@@ -347,7 +351,7 @@ static void run_leave(struct worker *worker, struct api_call *call) {
     }
     call->member = member;
     member->leaving = &call->member;
-    ramp_leave(connection, call->code, &call->tag);
+    ramp_leave(connection, call->code, &call->pending.tag);
 }
 
 void call_run(struct worker *worker, void *argument) {
@@ -355,15 +359,24 @@ void call_run(struct worker *worker, void *argument) {
     ramp_status status = RAMP_OK;
     ramp_error error = {.message = ""};
 
-    call->tag.done = call_done;
+    call->given = (struct call_given){
+        .payload = call->payload,
+        .payload_size = call->payload.size,
+        .binary = call->binary,
+        .method = call->method,
+        .path = call->path,
+    };
+    call->pending.tag = (struct call_tag){.done = call_done, .given = &call->given};
+    call->pending.abandon = call_abandon;
     if (server_is_draining(worker_server(worker))) {
         end_with(worker, call, 503, RAMP_UNAVAILABLE, "the server is stopping");
         return;
     }
-    list_push_back(&members_of(worker)->calls, &call->link);
+    worker_remember(worker, &call->pending);
     switch (call->kind) {
     case RAMP_CALL_OPEN:
-        status = ramp_open(worker_host(worker), call->service, call->room, &call->tag, &error);
+        status =
+            ramp_open(worker_host(worker), call->service, call->room, &call->pending.tag, &error);
         break;
     case RAMP_CALL_JOIN: status = run_join(worker, call, &error); break;
     case RAMP_CALL_REQUEST: status = run_request(worker, call, &error); break;
@@ -381,7 +394,7 @@ void call_run(struct worker *worker, void *argument) {
 static uint64_t owner_of_own_call(const ramp_outcome *outcome) {
     const struct call_tag *tag = outcome->tag;
 
-    return tag && tag->done == call_done ? list_item(tag, struct api_call, tag)->owner : 0;
+    return tag && tag->done == call_done ? list_item(tag, struct api_call, pending.tag)->owner : 0;
 }
 
 static void tell_events(struct worker *worker, uint64_t owner, const ramp_outcome *outcome) {

@@ -15,17 +15,19 @@ static void conn_take_input(struct conn *conn, uint8_t *bytes, size_t size);
 
 /* ---- life ---------------------------------------------------------------------------------- */
 
-void conn_open(struct worker *worker, int fd, bool is_control, const void *bytes, size_t size) {
+void conn_open(struct worker *worker, const struct conn_socket *socket, const void *bytes,
+               size_t size) {
     struct conn *conn = mem_zalloc(sizeof(*conn));
 
     if (!conn) {
-        sock_reset(fd);
-        server_client_closed(worker->server);
+        sock_reset(socket->fd);
+        server_client_closed(worker->server, socket->place);
         return;
     }
-    conn->source = (struct source){.fd = fd, .ready = conn_ready};
+    conn->source = (struct source){.fd = socket->fd, .ready = conn_ready};
     conn->worker = worker;
-    conn->is_control = is_control;
+    conn->place = socket->place;
+    conn->is_control = socket->is_control;
     conn->state = CONN_HEAD;
     list_init(&conn->in_timeout);
     list_push_back(&worker->conns, &conn->in_worker);
@@ -85,7 +87,7 @@ void conn_kill(struct conn *conn, uint16_t code, bool reset) {
     } else {
         close(fd);
     }
-    server_client_closed(worker->server);
+    server_client_closed(worker->server, conn->place);
 }
 
 void conn_forget(struct conn *conn) {

@@ -23,6 +23,7 @@
 #include "base/list.h"
 #include "io/buffer.h"
 #include "io/loop.h"
+#include "server/addresses.h"
 #include "server/outgoing.h"
 #include "wire/ws.h"
 
@@ -41,7 +42,14 @@ enum conn_state {
     CONN_DEAD       /* closed; freed at the end of the turn */
 };
 
-enum timeout_kind { TIMEOUT_HEAD, TIMEOUT_KEEP_ALIVE, TIMEOUT_BODY, TIMEOUT_CLOSE, TIMEOUT_COUNT };
+enum timeout_kind {
+    TIMEOUT_HEAD,
+    TIMEOUT_KEEP_ALIVE,
+    TIMEOUT_BODY,
+    TIMEOUT_ORIGINS, /* an upgrade that waits for its service's origins */
+    TIMEOUT_CLOSE,
+    TIMEOUT_COUNT
+};
 
 struct conn {
     struct source source;
@@ -63,6 +71,7 @@ struct conn {
         struct ws_decoder decoder; /* OPEN, CLOSING */
         uint32_t head_scanned;     /* HEAD: bytes that hold no whole head */
     };
+    address_place place;    /* where it is counted */
     const char *last_words; /* with last_code: the reason that the client is told, or NULL */
     uint16_t last_code;     /* OPEN, CLOSING: it ends with this turn; 0: it does not */
     uint8_t state;
@@ -74,14 +83,23 @@ struct conn {
     bool is_busy : 1;       /* its room's inbox is full: not read until on_ready */
     bool message_waits : 1; /* ... and `message` holds a whole message */
     bool message_binary : 1;
-    bool overflowed : 1;  /* too much queued: is killed at the end of the turn */
-    bool input_ended : 1; /* the client sends no more */
-    bool is_shut : 1;     /* we send no more */
-    bool served : 1;      /* has answered a request: an idle one is no slow one */
+    bool waits_origins : 1; /* HEAD, in TIMEOUT_ORIGINS: its head is whole */
+    bool overflowed : 1;    /* too much queued: is killed at the end of the turn */
+    bool input_ended : 1;   /* the client sends no more */
+    bool is_shut : 1;       /* we send no more */
+    bool served : 1;        /* has answered a request: an idle one is no slow one */
 };
 
-/* A new connection of this worker. Takes `fd`. `bytes` have been read from it already. */
-void conn_open(struct worker *worker, int fd, bool is_control, const void *bytes, size_t size);
+/* What a connection is before anything is read from it. */
+struct conn_socket {
+    int fd;
+    address_place place;
+    bool is_control;
+};
+
+/* A new connection of this worker. Takes the descriptor. `bytes` have been read from it already. */
+void conn_open(struct worker *worker, const struct conn_socket *socket, const void *bytes,
+               size_t size);
 
 /* Queues bytes to be sent at the end of the turn. Borrows the reference. Without memory (`frame` is NULL)
  * the connection is lost: a gap in what it hears would be worse. */

@@ -1,7 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* control.c -- services: deploying and listing them. See control.h. */
+/* control.c -- services: deploying, rolling back and listing them. See control.h.
+ *
+ *   PUT  services/<name>            deploy  ─┐   loader ─▶ reply_deployed ─▶ all workers ─▶ reply_switched
+ *   POST services/<name>/rollback   rollback ┘              (what failed)     (update.c)
+ */
 #include "server/control.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/limits.h"
@@ -81,15 +86,24 @@ char *control_query(const struct exchange *exchange, const char *name, bool *ret
     return NULL;
 }
 
+void control_part(const char *rest, unsigned index, char *out, size_t capacity) {
+    while (index > 0 && *rest) {
+        rest += strcspn(rest, "/");
+        if (*rest) rest++;
+        index--;
+    }
+    snprintf(out, capacity, "%.*s", (int)strcspn(rest, "/"), rest);
+}
+
 /* ---- answers of the loader, which come on its thread ----------------------------------------- */
 
-/* A request that waits for the loader. */
+/* A request that waits for the loader, then for the workers. */
 struct waiting {
     struct worker *worker;
     uint64_t exchange_id;
     char service[LIMIT_SERVICE_NAME + 1];
-    size_t size;
     struct deployed deployed;
+    struct server_update update;
     ramp_status list_status;
     char list_message[248];
     ramp_bytes list_text;
@@ -124,29 +138,61 @@ static bool check_service(struct exchange *exchange, const char *service) {
     return false;
 }
 
-/* ---- PUT /_ramp/v1/services/<name> ----------------------------------------------------------- */
+/* ---- PUT /_ramp/v1/services/<name>, POST .../rollback ---------------------------------------- */
+
+static void reply_result(struct waiting *waiting) {
+    const struct deployed *deployed = &waiting->deployed;
+    const struct server_update *update = &waiting->update;
+    struct exchange *exchange = exchange_find(waiting->worker, waiting->exchange_id);
+    char version[MODULE_ID_TEXT_SIZE], before[MODULE_ID_TEXT_SIZE] = "";
+
+    if (!exchange) return;
+    module_id_text(&deployed->id, version);
+    if (deployed->has_before) module_id_text(&deployed->before, before);
+    control_reply(exchange, 200,
+                  json_pack("{s:s, s:s, s:s*, s:b, s:I, s:I, s:I, s:i, s:i, s:i, s:s*}", "service",
+                            waiting->service, "version", version, "before", *before ? before : NULL,
+                            "unchanged", deployed->unchanged, "compile_ms",
+                            (json_int_t)deployed->compile_ms, "bytes", (json_int_t)deployed->size,
+                            "artefact_bytes", (json_int_t)deployed->artefact_size, "rooms_moved",
+                            (int)update->rooms_moved, "rooms_kept", (int)update->rooms_kept,
+                            "connections", (int)update->connections, "problem",
+                            update->status ? update->message : NULL));
+}
+
+static void reply_switched(struct worker *worker, void *argument) {
+    struct waiting *waiting = argument;
+
+    (void)worker;
+    reply_result(waiting);
+    waiting_free(waiting);
+}
+
+/* On the thread of the worker that switched last. */
+static void on_switched(void *context, const struct server_update *update) {
+    struct waiting *waiting = context;
+
+    if (!update) {
+        waiting_free(waiting);
+        return;
+    }
+    waiting->update = *update;
+    worker_post_answer(waiting->worker, reply_switched, waiting);
+}
 
 static void reply_deployed(struct worker *worker, void *argument) {
     struct waiting *waiting = argument;
     const struct deployed *deployed = &waiting->deployed;
     struct exchange *exchange = exchange_find(worker, waiting->exchange_id);
-    char version[MODULE_ID_TEXT_SIZE];
 
-    if (deployed->status == RAMP_OK && !deployed->unchanged)
-        server_service_updated(worker_server(worker), waiting->service);
-    if (exchange && deployed->status == RAMP_BUSY) {
-        exchange_reply_error(exchange, 429, "BUSY", "%s", deployed->message);
-    } else if (exchange && deployed->status) {
-        control_reply_failed(exchange, deployed->status, deployed->message);
-    } else if (exchange) {
-        module_id_text(&deployed->id, version);
-        control_reply(exchange, 200,
-                      json_pack("{s:s, s:s, s:b, s:I, s:I, s:I}", "service", waiting->service,
-                                "version", version, "unchanged", deployed->unchanged, "compile_ms",
-                                (json_int_t)deployed->compile_ms, "bytes",
-                                (json_int_t)waiting->size, "artefact_bytes",
-                                (json_int_t)deployed->artefact_size));
+    if (deployed->status == RAMP_OK && !deployed->unchanged) {
+        server_service_updated(worker_server(worker), waiting->service, &deployed->id, on_switched,
+                               waiting);
+        return;
     }
+    if (exchange && deployed->status)
+        control_reply_failed(exchange, deployed->status, deployed->message);
+    else reply_result(waiting);
     waiting_free(waiting);
 }
 
@@ -193,10 +239,40 @@ void control_deploy(struct worker *worker, struct exchange *exchange, const char
     waiting = waiting_new(worker, exchange, service);
     if (waiting) {
         struct deploy deploy = {.service = service, .wasm = request->body, .config = config};
-        waiting->size = request->body.size;
         loader_deploy(server_loader(worker_server(worker)), &deploy, on_deployed, waiting, 0);
     }
     mem_free((void *)(uintptr_t)config.data);
+}
+
+/* {"version": "a prefix of its id"}; without: the one that was current before. false: answered. */
+static bool read_version(struct exchange *exchange, json_t **ret_root, const char **ret_version) {
+    ramp_bytes body = exchange_request(exchange)->body;
+    const json_t *version;
+
+    *ret_root = body.size ? json_loadb(body.data, body.size, 0, NULL) : json_object();
+    version = json_object_get(*ret_root, "version");
+    *ret_version = json_string_value(version);
+    if (json_is_object(*ret_root) && (!version || json_is_null(version) || *ret_version))
+        return true;
+    json_decref(*ret_root);
+    control_reply_failed(exchange, RAMP_ARGS,
+                         "the body is none of {\"version\": \"the beginning of its id\"} and {}");
+    return false;
+}
+
+void control_rollback(struct worker *worker, struct exchange *exchange, const char *rest) {
+    struct waiting *waiting;
+    char service[LIMIT_SERVICE_NAME + 2];
+    const char *version;
+    json_t *root;
+
+    control_part(rest, 0, service, sizeof(service));
+    if (!check_service(exchange, service) || !read_version(exchange, &root, &version)) return;
+    waiting = waiting_new(worker, exchange, service);
+    if (waiting)
+        loader_rollback(server_loader(worker_server(worker)), service, version, on_deployed,
+                        waiting, 0);
+    json_decref(root);
 }
 
 /* ---- GET /_ramp/v1/services, /_ramp/v1/services/<name> --------------------------------------- */

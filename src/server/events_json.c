@@ -27,8 +27,7 @@ bool events_json_shows(const ramp_event *event, const struct events_view *view) 
 
 /* ---- parts ----------------------------------------------------------------------------------- */
 
-/* As much of `bytes` as fits, cut at a character's boundary if it is text. */
-static ramp_bytes cut(ramp_bytes bytes, size_t size_max, bool is_text) {
+ramp_bytes events_json_cut(ramp_bytes bytes, size_t size_max, bool is_text) {
     const unsigned char *data = bytes.data;
 
     if (size_max == 0 || bytes.size <= size_max) return bytes;
@@ -37,18 +36,20 @@ static ramp_bytes cut(ramp_bytes bytes, size_t size_max, bool is_text) {
     return bytes;
 }
 
+bool events_json_add_payload(json_t *json, ramp_bytes payload, bool is_text) {
+    json_t *value = is_text ? json_of_bytes(payload) : NULL;
+
+    if (value) return json_object_set_new(json, "payload", value) == 0;
+    return json_object_set_new(json, "payload_base64", json_of_base64(payload)) == 0;
+}
+
 static bool add_payload(json_t *json, const ramp_event *event, const struct events_view *view) {
     bool may_be_binary = event->type != RAMP_EVENT_BROADCAST && event->type != RAMP_EVENT_SEND;
     bool is_text =
         !event->binary && (!may_be_binary || utf8_valid(event->payload.data, event->payload.size));
-    ramp_bytes payload = cut(event->payload, view->payload_max, is_text);
-    json_t *value = is_text ? json_of_bytes(payload) : NULL;
+    ramp_bytes payload = events_json_cut(event->payload, view->payload_max, is_text);
 
-    if (value) {
-        if (json_object_set_new(json, "payload", value) != 0) return false;
-    } else if (json_object_set_new(json, "payload_base64", json_of_base64(payload)) != 0) {
-        return false;
-    }
+    if (!events_json_add_payload(json, payload, is_text)) return false;
     if (payload.size == event->payload.size) return true;
     return json_object_set_new(json, "payload_size",
                                json_integer((json_int_t)event->payload.size)) == 0;

@@ -37,6 +37,10 @@ json_t *events_json_close(const char *service, const char *room, const char *id,
                           const char *reason);
 /* {"code": "TRAPPED", "message", "where"} of a failed call. */
 json_t *events_json_error(const ramp_outcome *outcome);
+/* As much of `bytes` as fits (0: all), cut at a character's boundary if it is text. */
+ramp_bytes events_json_cut(ramp_bytes bytes, size_t size_max, bool is_text);
+/* Sets `payload`, or `payload_base64` if it is no text. false: no memory. */
+bool events_json_add_payload(json_t *json, ramp_bytes payload, bool is_text);
 /* A text that may be no UTF-8 (where a module had its hands in it): bad bytes become U+FFFD. */
 json_t *events_json_text(ramp_bytes text);
 

@@ -70,15 +70,19 @@ static void refuse(struct conn *conn, int status, const char *message) {
     reply_error(conn, &(struct reply){.status = status},
                 status == 408   ? "TIMEOUT"
                 : status == 413 ? "TOO_BIG"
+                : status == 503 ? "UNAVAILABLE"
                                 : "ARGS",
                 message);
     conn_end(conn);
 }
 
 void exchange_timed_out(struct conn *conn) {
-    refuse(conn, 408,
-           conn->state == CONN_HEAD ? "the request's head took too long"
-                                    : "the request's body took too long");
+    if (conn->waits_origins)
+        refuse(conn, 503, "the store takes too long to tell the service's `origins`");
+    else
+        refuse(conn, 408,
+               conn->state == CONN_HEAD ? "the request's head took too long"
+                                        : "the request's body took too long");
 }
 
 void exchange_input_ended(struct conn *conn) {

@@ -12,10 +12,12 @@
 #ifndef SERVER_EXCHANGE_H
 #define SERVER_EXCHANGE_H
 
+#include "base/limits.h"
 #include "base/list.h"
 #include "io/buffer.h"
 #include "io/sock.h"
 #include "server/conn.h"
+#include "server/origins.h"
 #include "server/server.h"
 #include "wire/http.h"
 
@@ -32,6 +34,7 @@ struct exchange {
     struct http_chunked chunked;
     bool is_chunked, is_head, keeps_alive, is_http10;
     bool is_streaming;
+    enum origin_verdict origin; /* of a request to a room; else ORIGIN_OWN */
     char ip[SOCK_ADDRESS_MAX];
     char text[];
 };
@@ -60,6 +63,10 @@ void exchange_answer(struct exchange *exchange, const struct reply *reply);
  * read it in the log. `ramp dev` hides nothing. */
 const char *message_for_client(const struct worker *worker, ramp_status status,
                                const char *message);
+#define EXCHANGE_CORS_MAX (LIMIT_ORIGIN + 64)
+/* The header lines that let the page that has asked a room read the answer; NULL: it may not. */
+const char *exchange_cors(const struct exchange *exchange, char out[EXCHANGE_CORS_MAX]);
+
 /* HTTP status for a join, or a request, that libramp did not carry out. */
 int status_of_join(ramp_status status);
 int status_of_request(ramp_status status);

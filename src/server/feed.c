@@ -4,10 +4,14 @@
  *   worker that runs rooms                      worker with the follower's exchange
  *   feed_outcome(), feed_log() ──── post ─────▶ write_line() ─▶ exchange_write()
  *
- * Door:   feed_outcome(), feed_log() (server.h); control_feed(), control_logs() (control.h).
+ * Door:   feed_outcome(), feed_log(), feed_tell() (server.h); control_feed(), control_logs() (control.h).
+ * Who wants lines from before (`lines=N`, `since=MS`) gets them first: each worker posts what it remembers
+ * (history.h), the exchange's worker puts that in order, and what happens meanwhile waits behind it.
+ *
  * A follower is known to every worker; nobody follows: a call costs one look at an empty list. What a
  * follower does not get (it is too slow, or too much happens) is counted and told: {"type":"dropped"}.
  */
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -16,6 +20,7 @@
 #include "server/call_api.h"
 #include "server/control.h"
 #include "server/events_json.h"
+#include "server/history.h"
 #include "server/json_document.h"
 
 #define SECOND_NS     1000000000u
@@ -23,9 +28,27 @@
 
 static const char *const levels[] = {"debug", "info", "warning", "error"};
 
+/* A line that waits in a stream. */
+struct held {
+    struct list link;
+    int64_t time_ms;
+    bool from_before;
+    ramp_bytes text; /* JSON */
+};
+
+/* What one worker remembers, for a stream; made before it is asked, so that it always answers. */
+struct part {
+    uint64_t exchange_id;
+    struct list lines; /* of held */
+};
+
 /* What a worker knows of somebody who follows. */
 struct follower {
     struct list link;
+    struct part *part; /* until it has been told what was before; NULL: it does not ask */
+    size_t before_max; /* lines */
+    int64_t since_ms;
+    bool only_before;
     struct worker *asking;
     uint64_t exchange_id; /* with `asking`: who it is */
     bool wants_calls;
@@ -43,12 +66,25 @@ struct stream {
     bool is_sse;
     uint64_t told_ns; /* when something was written last */
     uint64_t dropped; /* because the reader is slow; not yet told */
+    unsigned parts_left;
+    struct list held; /* in order; not empty: whatever comes waits behind it */
+    size_t held_count, before_count, before_max;
+    bool only_before; /* it ends when `held` has been written */
+};
+
+/* The first worker's: what feed_tell() was given, on its way or until the build is whole again. */
+struct notice {
+    enum feed_notice kind;
+    char *service;
+    ramp_bytes json;
 };
 
 struct feed {
     struct list followers;
     struct list streams;
     unsigned stream_count;
+    struct history *history; /* of this worker's rooms */
+    struct notice *broken;   /* FEED_BUILD_FAILED, the latest */
 };
 
 struct feed *feed_new(void) {
@@ -57,23 +93,58 @@ struct feed *feed_new(void) {
     if (!feed) return NULL;
     list_init(&feed->followers);
     list_init(&feed->streams);
-    return feed;
+    feed->history = history_new();
+    if (feed->history) return feed;
+    mem_free(feed);
+    return NULL;
+}
+
+static void held_free(struct held *held) {
+    list_remove(&held->link);
+    mem_free((void *)(uintptr_t)held->text.data);
+    mem_free(held);
+}
+
+static void held_free_all(struct list *lines) {
+    while (!list_empty(lines)) held_free(list_item(lines->next, struct held, link));
+}
+
+static void part_free(struct part *part) {
+    if (!part) return;
+    held_free_all(&part->lines);
+    mem_free(part);
+}
+
+static void stream_free(struct stream *stream) {
+    list_remove(&stream->link);
+    held_free_all(&stream->held);
+    mem_free(stream);
 }
 
 static void follower_free(struct follower *follower) {
     if (!follower) return;
     list_remove(&follower->link);
+    part_free(follower->part);
     mem_free(follower->service);
     mem_free(follower->room);
     mem_free(follower);
 }
 
+static void notice_free(struct notice *notice) {
+    if (!notice) return;
+    mem_free(notice->service);
+    mem_free((void *)(uintptr_t)notice->json.data);
+    mem_free(notice);
+}
+
 void feed_free(struct feed *feed) {
     if (!feed) return;
+    notice_free(feed->broken);
     for (struct list *node; (node = list_pop_front(&feed->followers)) != NULL;)
         follower_free(list_item(node, struct follower, link));
-    for (struct list *node; (node = list_pop_front(&feed->streams)) != NULL;)
-        mem_free(list_item(node, struct stream, link));
+    while (!list_empty(&feed->streams))
+        stream_free(list_item(feed->streams.next, struct stream, link));
+    history_free(feed->history);
     mem_free(feed);
 }
 
@@ -134,11 +205,48 @@ static void tell_slow(struct exchange *exchange, struct stream *stream) {
     mem_free((void *)(uintptr_t)text.data);
 }
 
+static void stream_end(struct worker *worker, struct stream *stream);
+
+/* Takes `text`. */
+static void hold(struct stream *stream, ramp_bytes text) {
+    struct held *held = stream->held_count < LIMIT_FEED_HELD ? mem_zalloc(sizeof(*held)) : NULL;
+
+    if (!held) {
+        stream->dropped++;
+        mem_free((void *)(uintptr_t)text.data);
+        return;
+    }
+    held->time_ms = INT64_MAX; /* after all that was before */
+    held->text = text;
+    list_push_back(&stream->held, &held->link);
+    stream->held_count++;
+}
+
+/* Writes what waits, as far as the reader reads. It may end the stream. */
+static void stream_flush(struct worker *worker, struct stream *stream, struct exchange *exchange) {
+    if (stream->parts_left) return;
+    while (!list_empty(&stream->held) && !exchange_is_slow(exchange)) {
+        struct held *held = list_item(stream->held.next, struct held, link);
+        write_text(exchange, stream, held->text);
+        held_free(held);
+        stream->held_count--;
+    }
+    if (!stream->only_before || !list_empty(&stream->held)) return;
+    exchange_end(exchange);
+    stream_end(worker, stream);
+}
+
 static void write_line(struct worker *worker, void *argument) {
     struct line *line = argument;
     struct stream *stream = stream_find(feed_of(worker), line->exchange_id);
     struct exchange *exchange = stream ? exchange_find(worker, line->exchange_id) : NULL;
+    bool waits = stream && (stream->parts_left || !list_empty(&stream->held));
 
+    if (exchange && waits) {
+        hold(stream, line->text);
+        mem_free(line);
+        return;
+    }
     if (exchange) {
         tell_slow(exchange, stream);
         stream->told_ns = worker_now_ns(worker);
@@ -147,6 +255,48 @@ static void write_line(struct worker *worker, void *argument) {
     }
     mem_free((void *)(uintptr_t)line->text.data);
     mem_free(line);
+}
+
+/* ---- what was before: the exchange's worker -------------------------------------------------- */
+
+/* Two lists in order become one, in `held`; of the same time, what is there goes first. */
+static void merge_lines(struct list *held, struct list *lines) {
+    struct list *at = held->next;
+
+    for (struct list *node; (node = list_pop_front(lines)) != NULL;) {
+        int64_t time_ms = list_item(node, struct held, link)->time_ms;
+        while (at != held && list_item(at, struct held, link)->time_ms <= time_ms) at = at->next;
+        list_push_back(at, node);
+    }
+}
+
+/* The workers have remembered as many each as are wanted of all. */
+static void forget_oldest(struct stream *stream) {
+    list_each(&stream->held, node, following) {
+        if (stream->before_count <= stream->before_max) return;
+        held_free(list_item(node, struct held, link));
+        stream->held_count--;
+        stream->before_count--;
+    }
+}
+
+static void take_part(struct worker *worker, void *argument) {
+    struct part *part = argument;
+    struct stream *stream = stream_find(feed_of(worker), part->exchange_id);
+    struct exchange *exchange = stream ? exchange_find(worker, part->exchange_id) : NULL;
+
+    if (exchange) {
+        list_each(&part->lines, node, following) {
+            stream->held_count++;
+            stream->before_count++;
+        }
+        merge_lines(&stream->held, &part->lines);
+        forget_oldest(stream);
+        stream->parts_left--;
+        stream->told_ns = worker_now_ns(worker);
+        stream_flush(worker, stream, exchange);
+    }
+    part_free(part);
 }
 
 /* ---- the worker with the rooms --------------------------------------------------------------- */
@@ -174,9 +324,9 @@ static void tell_dropped(struct follower *follower) {
     if (dropped_text(follower->dropped, &text) && send_text(follower, text)) follower->dropped = 0;
 }
 
-static void send_json(struct worker *worker, struct follower *follower, const json_t *json) {
+/* May it have one more line in this second? */
+static bool count_line(struct worker *worker, struct follower *follower) {
     uint64_t now = worker_now_ns(worker);
-    ramp_bytes text;
 
     if (now - follower->second_ns >= SECOND_NS) {
         follower->second_ns = now;
@@ -184,9 +334,16 @@ static void send_json(struct worker *worker, struct follower *follower, const js
     }
     if (++follower->lines > LIMIT_FEED_LINES_PER_S) {
         follower->dropped++;
-        return;
+        return false;
     }
     if (follower->dropped) tell_dropped(follower);
+    return true;
+}
+
+static void send_json(struct worker *worker, struct follower *follower, const json_t *json) {
+    ramp_bytes text;
+
+    if (!count_line(worker, follower)) return;
     if (!json || !json_text(json, &text) || !send_text(follower, text)) follower->dropped++;
 }
 
@@ -195,6 +352,23 @@ static json_int_t wall_ms(void) {
 
     clock_gettime(CLOCK_REALTIME, &now);
     return (json_int_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static void add_given(json_t *json, const ramp_outcome *outcome) {
+    const struct call_tag *tag = outcome->tag;
+    const struct call_given *given = tag ? tag->given : NULL;
+    ramp_bytes payload;
+
+    if (!given) return;
+    payload = events_json_cut(given->payload, LIMIT_FEED_PAYLOAD, !given->binary);
+    if (outcome->call == RAMP_CALL_REQUEST) {
+        json_object_set_new(json, "method", events_json_text(given->method));
+        json_object_set_new(json, "path", events_json_text(given->path));
+    }
+    if (given->payload_size || outcome->call == RAMP_CALL_MESSAGE)
+        events_json_add_payload(json, payload, !given->binary);
+    if (given->payload_size > payload.size)
+        json_object_set_new(json, "payload_size", json_integer((json_int_t)given->payload_size));
 }
 
 static json_t *call_json(const ramp_outcome *outcome) {
@@ -213,12 +387,15 @@ static json_t *call_json(const ramp_outcome *outcome) {
                      failed ? "failed" : "done", "events", events, "cpu_us",
                      (json_int_t)(outcome->cpu_ns / 1000), "suspendable", outcome->suspendable,
                      "error", failed ? events_json_error(outcome) : NULL);
+    if (json && failed)
+        json_object_set_new(json, "events_dropped", json_integer(outcome->events_dropped));
     if (json && outcome->connection) {
         ramp_bytes user = ramp_connection_user(outcome->connection);
         if (user.size) json_object_set_new(json, "user", json_stringn(user.data, user.size));
     }
     if (json && outcome->event_count > LIMIT_FEED_EVENTS)
         json_object_set_new(json, "event_count", json_integer((json_int_t)outcome->event_count));
+    if (json) add_given(json, outcome);
     return json;
 }
 
@@ -237,34 +414,126 @@ void feed_outcome(struct worker *worker, const ramp_outcome *outcome) {
     json_decref(json);
 }
 
-static json_t *log_json(const ramp_log_line *line) {
+static json_t *log_json(const ramp_log_line *line, int64_t time_ms) {
     return json_pack("{s:s, s:I, s:s, s:s, s:s, s:s, s:s, s:o, s:b}", "type", "log", "time_ms",
-                     wall_ms(), "level", levels[line->level & 3], "service", line->service, "room",
-                     line->room, "connection", line->connection, "call", line->call, "text",
-                     events_json_text(line->text), "by_module", line->by_module);
+                     (json_int_t)time_ms, "level", levels[line->level & 3], "service",
+                     line->service, "room", line->room, "connection", line->connection, "call",
+                     line->call, "text", events_json_text(line->text), "by_module",
+                     line->by_module);
 }
 
 void feed_log(struct worker *worker, const ramp_log_line *line) {
     struct feed *feed = feed_of(worker);
+    int64_t time_ms = wall_ms();
     json_t *json = NULL;
 
-    if (!feed || list_empty(&feed->followers)) return;
+    if (!feed) return;
+    history_add(feed->history, line, time_ms);
+    if (list_empty(&feed->followers)) return;
     list_each(&feed->followers, node, following) {
         struct follower *follower = list_item(node, struct follower, link);
         if (line->level < follower->level_min || !is_wanted(follower, line->service, line->room))
             continue;
-        if (!json) json = log_json(line);
+        if (!json) json = log_json(line, time_ms);
         send_json(worker, follower, json);
     }
     json_decref(json);
 }
 
+bool feed_follows(struct worker *worker, const char *service, const char *room) {
+    struct feed *feed = feed_of(worker);
+
+    if (!feed || list_empty(&feed->followers)) return false;
+    list_each(&feed->followers, node, following) {
+        struct follower *follower = list_item(node, struct follower, link);
+        if (follower->wants_calls && is_wanted(follower, service, room)) return true;
+    }
+    return false;
+}
+
+/* ---- about a service, from any thread ---------------------------------------------------------- */
+
+/* Every follower is known here, as to every worker: the first worker tells all. */
+static void tell_notice(struct worker *worker, struct follower *follower,
+                        const struct notice *notice) {
+    char *copy;
+
+    if (!follower->wants_calls ||
+        (follower->service && strcmp(follower->service, notice->service) != 0) ||
+        !count_line(worker, follower))
+        return;
+    copy = mem_copy_text(notice->json.data, notice->json.size);
+    if (!copy || !send_text(follower, (ramp_bytes){copy, notice->json.size})) follower->dropped++;
+}
+
+static void notice_run(struct worker *worker, void *argument) {
+    struct notice *notice = argument;
+    struct feed *feed = feed_of(worker);
+
+    list_each(&feed->followers, node, following)
+        tell_notice(worker, list_item(node, struct follower, link), notice);
+    if (notice->kind != FEED_SWITCH) {
+        notice_free(feed->broken);
+        feed->broken = NULL;
+    }
+    if (notice->kind == FEED_BUILD_FAILED) feed->broken = notice;
+    else notice_free(notice);
+}
+
+void feed_tell(struct server *server, enum feed_notice kind, const char *service, ramp_bytes json) {
+    struct notice *notice = mem_zalloc(sizeof(*notice));
+
+    if (!notice) return;
+    notice->kind = kind;
+    notice->service = mem_copy_text(service, strlen(service));
+    notice->json = (ramp_bytes){mem_copy_text(json.data, json.size), json.size};
+    if (notice->service && notice->json.data)
+        worker_post_answer(server_worker(server, 0), notice_run, notice);
+    else notice_free(notice);
+}
+
 /* ---- coming and going ------------------------------------------------------------------------ */
+
+static void remember_line(void *context, const ramp_log_line *line, int64_t time_ms) {
+    struct part *part = context;
+    struct held *held = mem_zalloc(sizeof(*held));
+    json_t *json = held ? log_json(line, time_ms) : NULL;
+
+    if (json && json_text(json, &held->text)) {
+        held->time_ms = time_ms;
+        list_push_back(&part->lines, &held->link);
+    } else {
+        mem_free(held);
+    }
+    json_decref(json);
+}
+
+/* Posts what this worker remembers. */
+static void tell_before(struct feed *feed, struct follower *follower) {
+    const struct history_filter filter = {.service = follower->service,
+                                          .room = follower->room,
+                                          .level_min = follower->level_min,
+                                          .since_ms = follower->since_ms,
+                                          .count_max = follower->before_max};
+    struct part *part = follower->part;
+
+    follower->part = NULL;
+    part->exchange_id = follower->exchange_id;
+    history_read(feed->history, &filter, remember_line, part);
+    worker_post_answer(follower->asking, take_part, part);
+}
 
 static void follower_add(struct worker *worker, void *argument) {
     struct follower *follower = argument;
+    struct feed *feed = feed_of(worker);
 
-    list_push_back(&feed_of(worker)->followers, &follower->link);
+    if (follower->part) tell_before(feed, follower);
+    if (follower->only_before) {
+        follower_free(follower);
+        return;
+    }
+    list_push_back(&feed->followers, &follower->link);
+    if (feed->broken) tell_notice(worker, follower, feed->broken);
     callers_start_ticking(worker_callers(worker));
 }
 
@@ -294,8 +563,7 @@ static void stream_end(struct worker *worker, struct stream *stream) {
         worker_post_answer(server_worker(server, i), follower_remove, gone);
     }
     feed_of(worker)->stream_count--;
-    list_remove(&stream->link);
-    mem_free(stream);
+    stream_free(stream);
 }
 
 bool feed_tick(struct worker *worker, struct feed *feed) {
@@ -309,6 +577,10 @@ bool feed_tick(struct worker *worker, struct feed *feed) {
         if (exchange && draining) exchange_end(exchange);
         if (!exchange || draining) {
             stream_end(worker, stream);
+            continue;
+        }
+        if (!list_empty(&stream->held)) {
+            stream_flush(worker, stream, exchange);
             continue;
         }
         tell_slow(exchange, stream);
@@ -334,6 +606,8 @@ static struct follower *follower_new(const struct follower *like) {
     if (!follower) return NULL;
     *follower = *like;
     list_init(&follower->link);
+    follower->part = like->before_max ? mem_zalloc(sizeof(*follower->part)) : NULL;
+    if (follower->part) list_init(&follower->part->lines);
     follower->service = copy_or_null(like->service);
     follower->room = copy_or_null(like->room);
     if ((!like->service || follower->service) && (!like->room || follower->room)) return follower;
@@ -364,6 +638,38 @@ static bool read_filters(struct exchange *exchange, struct follower *follower) {
     return !bad_service && !bad_room && !bad_level;
 }
 
+/* A number of the query; absent: `otherwise`. false: it is there, but is none, or too large. */
+static bool read_number(struct exchange *exchange, const char *name, int64_t max, int64_t otherwise,
+                        int64_t *ret_number) {
+    bool bad = false;
+    char *text = control_query(exchange, name, &bad), *end = text;
+
+    *ret_number = otherwise;
+    if (text && *text >= '0' && *text <= '9' && strlen(text) < 18)
+        *ret_number = strtoll(text, &end, 10);
+    bad = bad || (text && (*end != '\0' || end == text || *ret_number > max));
+    mem_free(text);
+    return !bad;
+}
+
+/* `lines`, `since`, `follow`. false: answered. */
+static bool read_before(struct exchange *exchange, struct follower *follower) {
+    int64_t lines, follow;
+
+    if (!read_number(exchange, "lines", LIMIT_HISTORY_LINES, 0, &lines) ||
+        !read_number(exchange, "since", INT64_MAX, 0, &follower->since_ms) ||
+        !read_number(exchange, "follow", 1, 1, &follow)) {
+        exchange_reply_error(exchange, 400, "ARGS",
+                             "`lines` is a number up to %u, `since` Unix time in ms, `follow` 0 or "
+                             "1",
+                             LIMIT_HISTORY_LINES);
+        return false;
+    }
+    follower->before_max = (size_t)lines;
+    follower->only_before = follow == 0;
+    return true;
+}
+
 static bool accepts_lines(const struct exchange *exchange) {
     static const char type[] = "application/x-ndjson";
     ramp_bytes accept = exchange_header(exchange, "accept");
@@ -383,6 +689,9 @@ static void start_stream(struct worker *worker, struct exchange *exchange, struc
     stream->exchange_id = exchange_id(exchange);
     stream->is_sse = !accepts_lines(exchange);
     stream->told_ns = worker_now_ns(worker);
+    stream->before_max = like->before_max;
+    stream->only_before = like->only_before;
+    list_init(&stream->held);
     list_push_back(&feed->streams, &stream->link);
     feed->stream_count++;
     exchange_stream(exchange, 200, stream->is_sse ? "text/event-stream" : "application/x-ndjson");
@@ -390,15 +699,17 @@ static void start_stream(struct worker *worker, struct exchange *exchange, struc
     like->exchange_id = stream->exchange_id;
     for (unsigned i = 0; i < server_worker_count(server); i++) {
         struct follower *follower = follower_new(like);
+        if (follower && follower->part) stream->parts_left++;
         if (follower) worker_post_answer(server_worker(server, i), follower_add, follower);
     }
     callers_start_ticking(worker_callers(worker));
+    stream_flush(worker, stream, exchange);
 }
 
 static void follow(struct worker *worker, struct exchange *exchange, bool wants_calls) {
     struct follower like = {.wants_calls = wants_calls};
 
-    if (!read_filters(exchange, &like)) {
+    if (!read_filters(exchange, &like) || !read_before(exchange, &like)) {
         /* answered */
     } else if (server_is_draining(worker_server(worker))) {
         control_reply_failed(exchange, RAMP_UNAVAILABLE, "the server is stopping");

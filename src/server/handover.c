@@ -13,8 +13,7 @@
 #include <string.h>
 
 struct parcel {
-    int fd;
-    bool is_control;
+    struct conn_socket socket;
     size_t size;
     uint8_t bytes[];
 };
@@ -23,10 +22,10 @@ static void handover_receive(struct worker *worker, void *argument) {
     struct parcel *parcel = argument;
 
     if (worker->phase == WORKER_STOPPED) {
-        sock_reset(parcel->fd);
-        server_client_closed(worker->server);
+        sock_reset(parcel->socket.fd);
+        server_client_closed(worker->server, parcel->socket.place);
     } else {
-        conn_open(worker, parcel->fd, parcel->is_control, parcel->bytes, parcel->size);
+        conn_open(worker, &parcel->socket, parcel->bytes, parcel->size);
     }
     mem_free(parcel);
 }
@@ -36,8 +35,8 @@ bool handover_send(struct conn *conn, struct worker *owner, const void *bytes, s
     struct parcel *parcel = mem_alloc(sizeof(*parcel) + size);
 
     if (!parcel) return false;
-    parcel->fd = conn->source.fd;
-    parcel->is_control = conn->is_control;
+    parcel->socket = (struct conn_socket){
+        .fd = conn->source.fd, .place = conn->place, .is_control = conn->is_control};
     parcel->size = size;
     memcpy(parcel->bytes, bytes, size);
     /* Before the post: from then on the socket is the other's. */

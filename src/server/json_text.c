@@ -15,12 +15,24 @@ static size_t character_size(const char *text, size_t size) {
     return 0;
 }
 
+/* The number of a control character or line end of `size` bytes that must not be shown as it is; else 0.
+ * Terminals obey those above 0x7f, too (0x9b begins a command), and viewers break lines at some. */
+static unsigned unsafe_number(const char *text, size_t size) {
+    const unsigned char *c = (const unsigned char *)text;
+
+    if (size == 2 && c[0] == 0xc2 && c[1] < 0xa0) return c[1];
+    if (size == 3 && c[0] == 0xe2 && c[1] == 0x80 && (c[2] == 0xa8 || c[2] == 0xa9))
+        return 0x1f80u + c[2];
+    return 0;
+}
+
 size_t json_escape(char *out, size_t capacity, const char *text, size_t size) {
     size_t written = 0;
 
     for (size_t at = 0; at < size;) {
         size_t n = character_size(text + at, size - at), piece_size = n;
         unsigned char c = (unsigned char)text[at];
+        unsigned unsafe = unsafe_number(text + at, n);
         char escape[8];
         const char *piece = text + at;
 
@@ -32,8 +44,8 @@ size_t json_escape(char *out, size_t capacity, const char *text, size_t size) {
             escape[1] = (char)c;
             piece = escape;
             piece_size = 2;
-        } else if (c < 0x20 || c == 0x7f) {
-            piece_size = (size_t)snprintf(escape, sizeof(escape), "\\u%04x", c);
+        } else if (c < 0x20 || c == 0x7f || unsafe) {
+            piece_size = (size_t)snprintf(escape, sizeof(escape), "\\u%04x", unsafe ? unsafe : c);
             piece = escape;
         }
         if (written + piece_size > capacity) break;

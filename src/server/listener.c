@@ -14,6 +14,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <string.h>
 #include <unistd.h>
 
 #define PAUSE_NS 100000000u
@@ -41,13 +42,21 @@ static void listener_pause(struct listener *listener) {
     worker_at(worker, worker->now_ns + PAUSE_NS, listener_resume, listener);
 }
 
-static void refuse_client(struct worker *worker, int fd) {
-    static const char answer[] = "HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\n"
-                                 "Retry-After: 1\r\nContent-Length: 0\r\n\r\n";
-    const struct iovec part = {.iov_base = (void *)(uintptr_t)answer,
-                               .iov_len = sizeof(answer) - 1};
+#define REFUSAL(status, code, message)                                                             \
+    "HTTP/1.1 " status "\r\nConnection: close\r\nRetry-After: 1\r\n"                               \
+    "Content-Type: application/json\r\n\r\n"                                                       \
+    "{\"error\":{\"code\":\"" code "\",\"message\":\"" message "\"}}\n"
 
-    METRIC_ADD(worker, refused_full, 1);
+static const char no_place[] = REFUSAL("503 Service Unavailable", "UNAVAILABLE",
+                                       "the server has as many connections as it can hold");
+static const char of_a_crowd[] =
+    REFUSAL("429 Too Many Requests", "LIMIT",
+            "your address has as many connections here as one may have; close some of them");
+
+/* Its length is that of the connection: no request has been read that asks for more. */
+static void refuse_client(struct worker *worker, int fd, const char *answer) {
+    const struct iovec part = {.iov_base = (void *)(uintptr_t)answer, .iov_len = strlen(answer)};
+
     /* Closed with its request unread, the kernel would send a reset, and the answer would be lost. */
     (void)sock_receive(fd, worker->scratch, WORKER_SCRATCH_SIZE);
     (void)sock_send(fd, &part, 1);
@@ -62,12 +71,31 @@ static void refuse_with_spare(struct listener *listener) {
 
     if (worker->spare_fd >= 0) close(worker->spare_fd);
     for (unsigned i = 0; i < LIMIT_ACCEPTS; i++) {
-        int fd = sock_accept(listener->source.fd);
+        struct sock_from from;
+        int fd = sock_accept(listener->source.fd, &from);
         if (fd < 0) break;
-        refuse_client(worker, fd);
+        METRIC_ADD(worker, refused_full, 1);
+        refuse_client(worker, fd, no_place);
     }
     worker->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
     listener_pause(listener);
+}
+
+static void take_client(struct listener *listener, int fd, const struct sock_from *from) {
+    struct worker *worker = listener->worker;
+    struct conn_socket socket = {.fd = fd, .is_control = listener->is_control};
+
+    switch (server_client_opened(worker->server, from, &socket.place)) {
+    case CLIENT_TAKEN: conn_open(worker, &socket, NULL, 0); break;
+    case CLIENT_NO_PLACE:
+        METRIC_ADD(worker, refused_full, 1);
+        refuse_client(worker, fd, no_place);
+        break;
+    case CLIENT_OF_A_CROWD:
+        METRIC_ADD(worker, refused_address, 1);
+        refuse_client(worker, fd, of_a_crowd);
+        break;
+    }
 }
 
 static void listener_ready(struct source *source, unsigned what) {
@@ -77,7 +105,8 @@ static void listener_ready(struct source *source, unsigned what) {
     (void)what;
     if (!listener->is_watched) return;
     for (unsigned i = 0; i < LIMIT_ACCEPTS; i++) {
-        int fd = sock_accept(source->fd);
+        struct sock_from from;
+        int fd = sock_accept(source->fd, &from);
         if (fd == -EAGAIN) return;
         if (fd == -EMFILE || fd == -ENFILE) {
             refuse_with_spare(listener);
@@ -88,11 +117,7 @@ static void listener_ready(struct source *source, unsigned what) {
             return;
         }
         METRIC_ADD(worker, accepted, 1);
-        if (server_client_opened(worker->server)) {
-            conn_open(worker, fd, listener->is_control, NULL, 0);
-        } else {
-            refuse_client(worker, fd);
-        }
+        take_client(listener, fd, &from);
     }
 }
 

@@ -5,6 +5,7 @@
  *                                           └ read, hash, check ─ compile ─ cache ─▶ again
  *   deploy  check ─ cache? ────────────────────────────▶ store ─▶ answer
  *                     └ compile ─ cache ────────────────▶ store ─▶ answer
+ *   rollback  find and read in the store, then as a deploy
  *
  * Nothing but the queue, the counters and `stopping` is shared with other threads.
  */
@@ -33,7 +34,7 @@
 #include "server/negatives.h"
 #include "server/service_config.h"
 
-enum job_kind { JOB_LOAD, JOB_DEPLOY, JOB_LIST };
+enum job_kind { JOB_LOAD, JOB_DEPLOY, JOB_LIST, JOB_CONFIG, JOB_PRUNE };
 enum {
     LOAD_ROUNDS_MAX = 4
 }; /* a version that changes, or a cache that loses files, while we load */
@@ -51,6 +52,12 @@ struct job {
     int rounds;             /* load: how often it has begun */
     bool refused;           /* deploy: too many are open */
     bool active;            /* deploy: others of this service wait for it */
+    bool is_rollback;       /* deploy: of what the store keeps; `prefix`, or NULL: the one before */
+    bool has_before;        /* deploy: `before` was current */
+    char *prefix;           /* deploy */
+    ramp_module_id before;  /* deploy */
+    ramp_module_id *used;   /* prune */
+    size_t used_count;      /* prune */
     ramp_bytes wasm;        /* deploy */
     ramp_bytes config_text; /* deploy */
     json_t *config;         /* deploy */
@@ -122,6 +129,8 @@ static void job_free(struct job *job) {
     bytes_free(job->wasm);
     bytes_free(job->config_text);
     json_decref(job->config);
+    mem_free(job->prefix);
+    mem_free(job->used);
     mem_free(job);
 }
 
@@ -138,7 +147,10 @@ static void answer_deploy(struct loader *loader, struct job *job, ramp_status st
     struct deployed deployed = {.status = status,
                                 .id = job->id,
                                 .unchanged = unchanged,
+                                .has_before = job->has_before,
+                                .before = job->before,
                                 .compile_ms = job->compile_ms,
+                                .size = job->wasm.size,
                                 .artefact_size = job->artefact_size};
 
     snprintf(deployed.message, sizeof(deployed.message), "%s", status ? message : "");
@@ -161,7 +173,9 @@ static void answer_failed(struct loader *loader, struct job *job, ramp_status st
                           const char *message) {
     if (job->kind == JOB_DEPLOY) {
         answer_deploy(loader, job, status, false, message);
-    } else if (job->kind == JOB_LIST) {
+    } else if (job->kind == JOB_PRUNE) {
+        job_free(job);
+    } else if (job->kind == JOB_LIST || job->kind == JOB_CONFIG) {
         struct listed listed = {.status = status};
         snprintf(listed.message, sizeof(listed.message), "%s", message);
         answer_list(job, &listed);
@@ -296,17 +310,31 @@ static void run_load(struct loader *loader, struct job *job) {
 /* ---- deploys --------------------------------------------------------------------------------- */
 
 static void store_deploy(struct loader *loader, struct job *job) {
+    struct store_version version;
     bool unchanged = false;
     ramp_error error;
-    ramp_status status = store_put(loader->store, job->service, &job->id, job->wasm, job->config,
-                                   &unchanged, &error);
+    ramp_status status;
+
+    job->has_before = store_current(loader->store, job->service, &version, NULL) == RAMP_OK;
+    if (job->has_before) job->before = version.id;
+    status = store_put(loader->store, job->service, &job->id, job->wasm, job->config, &unchanged,
+                       &error);
 
     if (status == RAMP_OK) negatives_forget(&loader->negatives, job->service);
     answer_deploy(loader, job, status, unchanged, error.message);
 }
 
-static ramp_status check_deploy(struct job *job, ramp_error *reterr) {
-    ramp_status status = config_parse(job->config_text, &job->config, reterr);
+/* A rollback's module and configuration. */
+static ramp_status read_kept(struct loader *loader, struct job *job, ramp_error *reterr) {
+    ramp_status status =
+        store_find(loader->store, job->service, job->prefix, &job->id, &job->config, reterr);
+
+    return status ? status : store_read(loader->store, job->service, &job->id, &job->wasm, reterr);
+}
+
+static ramp_status check_deploy(struct loader *loader, struct job *job, ramp_error *reterr) {
+    ramp_status status = job->is_rollback ? read_kept(loader, job, reterr)
+                                          : config_parse(job->config_text, &job->config, reterr);
 
     if (status) return status;
     if (!store_name_is_valid(job->service))
@@ -339,7 +367,7 @@ static void run_deploy(struct loader *loader, struct job *job) {
         list_push_back(&loader->held, &job->link);
         return;
     }
-    if (check_deploy(job, &error) != RAMP_OK) {
+    if (check_deploy(loader, job, &error) != RAMP_OK) {
         answer_deploy(loader, job, error.status, false, error.message);
         return;
     }
@@ -382,11 +410,41 @@ static void run_list(struct loader *loader, struct job *job) {
     bytes_free(listed.json);
 }
 
+static void run_config(struct loader *loader, struct job *job) {
+    struct store_version version;
+    struct listed listed = {.status = RAMP_OK, .json = {"{}", 2}};
+    ramp_bytes text = {NULL, 0};
+    ramp_error error;
+
+    if (store_current(loader->store, job->service, &version, &error) != RAMP_OK) {
+        answer_failed(loader, job, error.status, error.message);
+        return;
+    }
+    if (version.config && !json_text(version.config, &text)) {
+        answer_failed(loader, job, RAMP_NO_MEMORY, "no memory for a service's configuration");
+        return;
+    }
+    if (text.data) listed.json = text;
+    answer_list(job, &listed);
+    bytes_free(text);
+}
+
 /* ---- children -------------------------------------------------------------------------------- */
+
+static void run_prune(struct loader *loader, struct job *job) {
+    size_t count = store_prune(loader->store, job->service, job->used, job->used_count);
+    char text[64];
+
+    snprintf(text, sizeof(text), "%zu old version%s deleted", count, count == 1 ? "" : "s");
+    if (count) loader->options.log(loader->options.context, 0, job->service, text);
+    job_free(job);
+}
 
 static void run_job(struct loader *loader, struct job *job) {
     if (job->kind == JOB_LOAD) run_load(loader, job);
     else if (job->kind == JOB_DEPLOY) run_deploy(loader, job);
+    else if (job->kind == JOB_PRUNE) run_prune(loader, job);
+    else if (job->kind == JOB_CONFIG) run_config(loader, job);
     else run_list(loader, job);
 }
 
@@ -691,35 +749,70 @@ static bool too_many_deploys(struct loader *loader) {
     return too_many;
 }
 
+/* Queues a deploy or a rollback, or answers why not. Takes `job`; `complete`: it has all of its parts. */
+static void enqueue_deploy(struct loader *loader, struct job *job, bool complete,
+                           const char *service, const struct job *answer) {
+    struct deployed deployed = {.status = RAMP_UNAVAILABLE, .message = "the server is stopping"};
+
+    if (job && (complete || job->refused)) {
+        if (enqueue(loader, job)) return;
+    } else {
+        deployed.status = RAMP_NO_MEMORY;
+        snprintf(deployed.message, sizeof(deployed.message), "no memory to deploy '%s'", service);
+    }
+    job_free(job);
+    answer->on_deployed(answer->context, answer->ticket, &deployed);
+}
+
 void loader_deploy(struct loader *loader, const struct deploy *deploy,
                    void (*done)(void *, uint64_t, const struct deployed *), void *context,
                    uint64_t ticket) {
-    struct deployed deployed = {.status = RAMP_UNAVAILABLE, .message = "the server is stopping"};
+    const struct job answer = {.on_deployed = done, .context = context, .ticket = ticket};
     struct job *job = job_new(JOB_DEPLOY, deploy->service, context, ticket);
+    bool complete = false;
 
     if (job) {
         job->on_deployed = done;
         job->refused = too_many_deploys(loader);
-        if (job->refused || (bytes_copy(deploy->wasm, &job->wasm) &&
-                             bytes_copy(deploy->config, &job->config_text))) {
-            if (enqueue(loader, job)) return;
-            goto fail;
-        }
+        complete = !job->refused && bytes_copy(deploy->wasm, &job->wasm) &&
+                   bytes_copy(deploy->config, &job->config_text);
     }
-    deployed.status = RAMP_NO_MEMORY;
-    snprintf(deployed.message, sizeof(deployed.message), "no memory to deploy '%s'",
-             deploy->service);
-
-fail:
-    job_free(job);
-    done(context, ticket, &deployed);
+    enqueue_deploy(loader, job, complete, deploy->service, &answer);
 }
 
-void loader_list(struct loader *loader, const char *service,
-                 void (*done)(void *, uint64_t, const struct listed *), void *context,
-                 uint64_t ticket) {
+void loader_rollback(struct loader *loader, const char *service, const char *prefix,
+                     void (*done)(void *, uint64_t, const struct deployed *), void *context,
+                     uint64_t ticket) {
+    const struct job answer = {.on_deployed = done, .context = context, .ticket = ticket};
+    struct job *job = job_new(JOB_DEPLOY, service, context, ticket);
+
+    if (job) {
+        job->on_deployed = done;
+        job->is_rollback = true;
+        job->refused = too_many_deploys(loader);
+        if (prefix) job->prefix = mem_copy_text(prefix, strlen(prefix));
+    }
+    enqueue_deploy(loader, job, job && (!prefix || job->prefix), service, &answer);
+}
+
+void loader_prune(struct loader *loader, const char *service, const ramp_module_id *used,
+                  size_t used_count) {
+    struct job *job = job_new(JOB_PRUNE, service, NULL, 0);
+
+    if (job) job->used = mem_alloc((used_count ? used_count : 1) * sizeof(*used));
+    if (job && job->used) {
+        if (used_count) memcpy(job->used, used, used_count * sizeof(*used));
+        job->used_count = used_count;
+        if (enqueue(loader, job)) return;
+    }
+    job_free(job); /* the next deploy prunes again */
+}
+
+static void enqueue_list(struct loader *loader, enum job_kind kind, const char *service,
+                         void (*done)(void *, uint64_t, const struct listed *), void *context,
+                         uint64_t ticket) {
     struct listed listed = {.status = RAMP_UNAVAILABLE, .message = "the server is stopping"};
-    struct job *job = job_new(JOB_LIST, service ? service : "", context, ticket);
+    struct job *job = job_new(kind, service, context, ticket);
 
     if (job) {
         job->on_listed = done;
@@ -727,6 +820,18 @@ void loader_list(struct loader *loader, const char *service,
     }
     job_free(job);
     done(context, ticket, &listed);
+}
+
+void loader_list(struct loader *loader, const char *service,
+                 void (*done)(void *, uint64_t, const struct listed *), void *context,
+                 uint64_t ticket) {
+    enqueue_list(loader, JOB_LIST, service ? service : "", done, context, ticket);
+}
+
+void loader_config(struct loader *loader, const char *service,
+                   void (*done)(void *, uint64_t, const struct listed *), void *context,
+                   uint64_t ticket) {
+    enqueue_list(loader, JOB_CONFIG, service, done, context, ticket);
 }
 
 void loader_get_stats(struct loader *loader, struct loader_stats *ret_stats) {

@@ -40,7 +40,10 @@ struct deployed { /* borrowed during `done` */
     char message[248];
     ramp_module_id id;
     bool unchanged; /* these bytes were current already */
+    bool has_before;
+    ramp_module_id before; /* if has_before: the version that was current until now */
     uint64_t compile_ms;
+    size_t size; /* of the module */
     size_t artefact_size;
 };
 
@@ -63,18 +66,32 @@ void loader_deploy(struct loader *loader, const struct deploy *deploy,
                    void (*done)(void *context, uint64_t ticket, const struct deployed *),
                    void *context, uint64_t ticket);
 
+/* A deploy of what the store keeps: the version whose id begins with `prefix`, or with NULL the one that was
+ * current before, with the configuration that it had. Nothing is compiled if its artefact is in the cache. */
+void loader_rollback(struct loader *loader, const char *service, const char *prefix,
+                     void (*done)(void *context, uint64_t ticket, const struct deployed *),
+                     void *context, uint64_t ticket);
+/* Deletes versions that are too many, but none of `used` (copied). Nobody is told. */
+void loader_prune(struct loader *loader, const char *service, const ramp_module_id *used,
+                  size_t used_count);
+
 struct listed { /* borrowed during `done` */
     ramp_status status;
     char message[248];
     ramp_bytes
         json; /* {"services":[{"service","version","size","deployed_at"}]}; of one service that object,
-                        with "versions" and "config" */
+                        with "config" and "versions":[{"version","size","deployed_at","current"}] */
 };
 
 /* What the store knows of `service`, or of all services if it is NULL. */
 void loader_list(struct loader *loader, const char *service,
                  void (*done)(void *context, uint64_t ticket, const struct listed *), void *context,
                  uint64_t ticket);
+
+/* The configuration of the service's current version, an object; {} if it came with none. */
+void loader_config(struct loader *loader, const char *service,
+                   void (*done)(void *context, uint64_t ticket, const struct listed *),
+                   void *context, uint64_t ticket);
 
 struct loader_stats {
     uint64_t loads, loads_failed, compiles, compiles_failed, cache_hits, cache_bad;

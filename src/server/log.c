@@ -8,6 +8,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -23,11 +24,16 @@ struct line {
 
 static const char *const level_names[] = {"debug", "info", "warning", "error"};
 static bool use_json;
+static atomic_int level_min = LOG_DEBUG;
 static pthread_mutex_t stderr_lock = PTHREAD_MUTEX_INITIALIZER;
 static unsigned long lost_count; /* under stderr_lock */
 
 void log_use_json(bool json) {
     use_json = json;
+}
+
+void log_set_level(enum log_level least) {
+    atomic_store_explicit(&level_min, (int)least, memory_order_relaxed);
 }
 
 static void add(struct line *line, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -134,7 +140,8 @@ static void tell_lost(void) {
     ramp_log_line entry = {
         .level = LOG_WARNING, .service = "", .room = "", .connection = "", .call = ""};
 
-    snprintf(text, sizeof(text), "%lu lines of this log were lost", lost_count);
+    snprintf(text, sizeof(text), "%lu line%s lost", lost_count,
+             lost_count == 1 ? " was" : "s were");
     entry.text = (ramp_bytes){text, strlen(text)};
     (use_json ? compose_json : compose_text)(&line, &entry);
     if (write_line(&line)) lost_count = 0;
@@ -143,6 +150,7 @@ static void tell_lost(void) {
 void log_line(const ramp_log_line *entry) {
     struct line line;
 
+    if (entry->level < atomic_load_explicit(&level_min, memory_order_relaxed)) return;
     line.size = 0;
     (use_json ? compose_json : compose_text)(&line, entry);
     pthread_mutex_lock(&stderr_lock);

@@ -18,6 +18,7 @@
 enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARNING, LOG_ERROR };
 
 void log_use_json(bool json); /* before the first thread */
+void log_set_level(enum log_level least); /* any thread: what is below is not written */
 void log_line(const ramp_log_line *line);
 void log_text(enum log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

@@ -95,6 +95,38 @@ static bool write_value(struct buffer *text, const char *name, unsigned worker, 
                       (unsigned long long)value);
 }
 
+/* ---- storage ------------------------------------------------------------------------------- */
+
+struct files {
+    const char *names[STORAGE_FILES];
+    struct storage_stats stats[STORAGE_FILES];
+    unsigned count;
+};
+
+static void add_file(void *context, struct storage *file) {
+    struct files *files = context;
+
+    files->names[files->count] = storage_name(file);
+    storage_get_stats(file, &files->stats[files->count++]);
+}
+
+static bool write_storage(struct server *server, struct buffer *text) {
+    struct files files = {.count = 0};
+    bool ok = true;
+
+    server_storage_each(server_storage(server), add_file, &files);
+#define WRITE_FILES(field, name, help)                                                             \
+    ok = ok && write_head(text, name, help);                                                       \
+    for (unsigned i = 0; i < files.count; i++)                                                     \
+        ok = ok && write_text(text, "ramp_%s{file=\"%s\"} %llu\n", name, files.names[i],           \
+                              (unsigned long long)files.stats[i].field);
+    STORAGE_STATS_LIST(WRITE_FILES)
+#undef WRITE_FILES
+    return ok;
+}
+
+/* ---- all of it ------------------------------------------------------------------------------- */
+
 static bool write_all(struct server *server, struct buffer *text) {
     unsigned count = server_worker_count(server);
     bool ok = true;
@@ -116,7 +148,7 @@ static bool write_all(struct server *server, struct buffer *text) {
     }
     HOST_METRICS_LIST(WRITE_STAT)
 #undef WRITE_STAT
-    return ok;
+    return ok && write_storage(server, text);
 }
 
 char *metrics_text(struct server *server, size_t *ret_size) {

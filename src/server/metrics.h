@@ -20,6 +20,8 @@
 #define METRICS_LIST(X)                                                                            \
     X(accepted, "connections_accepted_total", "Connections accepted.")                             \
     X(refused_full, "connections_refused_total", "Connections refused: too many are open.")        \
+    X(refused_address, "connections_refused_address_total",                                        \
+      "Connections refused: their address has too many.")                                          \
     X(handovers, "connections_handed_over_total", "Connections handed to the room's worker.")      \
     X(joins, "websocket_joins_total", "WebSocket clients that have joined a room.")                \
     X(joins_refused, "websocket_joins_refused_total", "WebSocket joins answered with an error.")   \

@@ -130,6 +130,16 @@ int status_of_request(ramp_status status) {
     }
 }
 
+const char *exchange_cors(const struct exchange *exchange, char out[EXCHANGE_CORS_MAX]) {
+    ramp_bytes origin = exchange_header(exchange, "origin");
+
+    if (exchange->origin == ORIGIN_ANY) return "Access-Control-Allow-Origin: *\r\n";
+    if (exchange->origin != ORIGIN_LISTED) return NULL;
+    snprintf(out, EXCHANGE_CORS_MAX, "Access-Control-Allow-Origin: %.*s\r\nVary: Origin\r\n",
+             (int)origin.size, (const char *)origin.data);
+    return out;
+}
+
 /* ---- the exchange's end -------------------------------------------------------------------- */
 
 static void finish(struct exchange *exchange) {
@@ -177,11 +187,14 @@ void exchange_reply(struct exchange *exchange, int status, const char *content_t
 
 void exchange_reply_error(struct exchange *exchange, int status, const char *code,
                           const char *format, ...) {
-    struct reply head = {.status = status, .headers = status == 503 ? "Retry-After: 1\r\n" : NULL};
-    char message[512];
+    char message[512], allowed[EXCHANGE_CORS_MAX], headers[EXCHANGE_CORS_MAX + 32];
+    const char *allows = exchange_cors(exchange, allowed);
+    struct reply head = {.status = status, .headers = headers};
     va_list arguments;
 
     if (!exchange->conn) return;
+    snprintf(headers, sizeof(headers), "%s%s", status == 503 ? "Retry-After: 1\r\n" : "",
+             allows ? allows : "");
     va_start(arguments, format);
     vsnprintf(message, sizeof(message), format, arguments);
     va_end(arguments);

@@ -13,6 +13,7 @@
  * the same and nothing is posted.
  */
 #include "base/limits.h"
+#include "base/utf8.h"
 #include "server/exchange.h"
 #include "server/worker.h"
 #include "wire/url.h"
@@ -21,6 +22,7 @@
 
 struct room_request {
     struct pending pending;
+    struct call_given given;
     struct worker *asker;
     uint64_t exchange_id;
     /* The question; texts are in `bytes`. */
@@ -42,11 +44,6 @@ static void room_request_free(struct room_request *request) {
 
 /* ---- the answer ---------------------------------------------------------------------------- */
 
-/* Any page may read what a room answers while its author tries it out; origins of services come later. */
-static const char *cors(const struct worker *worker) {
-    return server_options(worker->server)->dev ? "Access-Control-Allow-Origin: *\r\n" : NULL;
-}
-
 static void answer_failed(struct exchange *exchange, ramp_status status, const char *message) {
     exchange_reply_error(exchange, status_of_request(status), ramp_status_name(status), "%s",
                          message_for_client(exchange->worker, status, message));
@@ -56,12 +53,13 @@ static void answer_failed(struct exchange *exchange, ramp_status status, const c
 static void deliver(struct worker *worker, void *argument) {
     struct room_request *request = argument;
     struct exchange *exchange = exchange_find(worker, request->exchange_id);
+    char headers[EXCHANGE_CORS_MAX];
 
     if (exchange && request->failed) {
         answer_failed(exchange, request->failed, request->message);
     } else if (exchange) {
         exchange_answer(exchange, &(struct reply){.status = request->status,
-                                                  .headers = cors(worker),
+                                                  .headers = exchange_cors(exchange, headers),
                                                   .lines = request->lines,
                                                   .body = request->content});
     }
@@ -136,7 +134,15 @@ static void ask(struct worker *worker, void *argument) {
         fail(worker, request, RAMP_UNAVAILABLE, "the server is about to stop");
         return;
     }
-    request->pending = (struct pending){.tag = {done}, .abandon = abandon};
+    request->given = (struct call_given){
+        .payload = request->body,
+        .payload_size = request->body.size,
+        .binary = !utf8_valid(request->body.data, request->body.size),
+        .method = request->method,
+        .path = request->path,
+    };
+    request->pending =
+        (struct pending){.tag = {.done = done, .given = &request->given}, .abandon = abandon};
     status = ramp_http_request(worker->host, request->service, request->room,
                                &(ramp_request){.size = sizeof(ramp_request),
                                                .method = request->method,
@@ -150,7 +156,7 @@ static void ask(struct worker *worker, void *argument) {
                                &error);
     worker->step_again = true;
     if (status == RAMP_OK) {
-        list_push_back(&worker->pending, &request->pending.in_worker);
+        worker_remember(worker, &request->pending);
     } else {
         fail(worker, request, status, error.message);
     }
@@ -200,19 +206,47 @@ static struct room_request *room_request_new(struct exchange *exchange,
 static bool answer_preflight(struct exchange *exchange) {
     ramp_bytes origin = exchange_header(exchange, "origin");
     ramp_bytes wanted = exchange_header(exchange, "access-control-request-headers");
-    char headers[1024];
+    char allowed[EXCHANGE_CORS_MAX], headers[1024];
+    const char *allows = exchange_cors(exchange, allowed);
 
     if (strcmp(exchange->request.method, "OPTIONS") != 0 || !origin.data) return false;
     if (wanted.size > 512) wanted.size = 0;
     snprintf(headers, sizeof(headers),
-             "Access-Control-Allow-Origin: *\r\n"
+             "%s"
              "Access-Control-Allow-Methods: GET, HEAD, POST, PUT, PATCH, DELETE\r\n"
              "Access-Control-Max-Age: 600\r\n%s%.*s%s",
-             wanted.size ? "Access-Control-Allow-Headers: " : "", (int)wanted.size,
-             wanted.size ? (const char *)wanted.data : "", wanted.size ? "\r\n" : "");
-    exchange_reply(exchange, 204, NULL,
-                   server_options(exchange->worker->server)->dev ? headers : NULL, (ramp_bytes){0});
+             allows ? allows : "", wanted.size ? "Access-Control-Allow-Headers: " : "",
+             (int)wanted.size, wanted.size ? (const char *)wanted.data : "",
+             wanted.size ? "\r\n" : "");
+    exchange_reply(exchange, 204, NULL, allows ? headers : NULL, (ramp_bytes){0});
     return true;
+}
+
+/* false: answered, or it waits until the service's origins are known. */
+static bool may_ask(struct exchange *exchange, const char *service) {
+    struct worker *worker = exchange->worker;
+    ramp_bytes origin = exchange_header(exchange, "origin");
+
+    if (server_options(worker->server)->dev) {
+        exchange->origin = ORIGIN_ANY;
+        return true;
+    }
+    if (!origin.data) return true;
+    exchange->origin = origins_judge(worker, service, origin, exchange_header(exchange, "host"));
+    switch (exchange->origin) {
+    case ORIGIN_ASKED:
+        if (origins_wait(worker, service, exchange->id)) return false;
+        exchange_reply_error(exchange, 503, "NO_MEMORY", "no memory for a request");
+        return false;
+    case ORIGIN_REFUSED:
+        exchange_reply_error(exchange, 403, "DENIED", "%s", origins_sentence(exchange->origin));
+        return false;
+    case ORIGIN_FAILED:
+        exchange_reply_error(exchange, 503, "UNAVAILABLE", "%s",
+                             origins_sentence(exchange->origin));
+        return false;
+    default: return true;
+    }
 }
 
 void request_room(struct exchange *exchange) {
@@ -226,7 +260,7 @@ void request_room(struct exchange *exchange) {
                              "%s", error.message);
         return;
     }
-    if (answer_preflight(exchange)) return;
+    if (!may_ask(exchange, room.service) || answer_preflight(exchange)) return;
     request = room_request_new(exchange, &room);
     if (!request) {
         exchange_reply_error(exchange, 503, "NO_MEMORY", "no memory for a request");

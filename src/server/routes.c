@@ -20,26 +20,40 @@
 
 struct route {
     const char *method;
-    const char *path; /* behind API; if it ends with '/', `rest` is what follows */
+    const char *path; /* behind API; '*' is one part, and `rest` begins with the first of them */
     void (*handle)(struct worker *worker, struct exchange *exchange, const char *rest);
 };
 
 static const struct route routes[] = {
-    {"PUT", "services/", control_deploy},  {"GET", "services/", control_services},
-    {"GET", "services", control_services}, {"POST", "call", control_call},
-    {"GET", "events", control_events},     {"GET", "feed", control_feed},
-    {"GET", "logs", control_logs},         {"GET", "modules", control_modules},
-    {"GET", "rooms", control_rooms},       {"GET", "stats", control_stats},
+    {"PUT", "services/*", control_deploy},
+    {"GET", "services/*", control_services},
+    {"POST", "services/*/rollback", control_rollback},
+    {"GET", "services", control_services},
+    {"GET", "services/*/rooms/*", control_room},
+    {"GET", "services/*/rooms/*/db", control_db},
+    {"GET", "services/*/rooms/*/kv", control_kv},
+    {"POST", "call", control_call},
+    {"GET", "events", control_events},
+    {"GET", "feed", control_feed},
+    {"GET", "logs", control_logs},
+    {"GET", "modules", control_modules},
+    {"GET", "rooms", control_rooms},
+    {"GET", "stats", control_stats},
+    {"GET", "source", control_source},
 };
 
-/* What follows the route's path, or NULL if `path` is not of this route. */
+/* What the route's first '*' begins with, "" if it has none; NULL: `path` is not of this route. */
 static const char *match(const struct route *route, const char *path) {
-    size_t size = strlen(route->path);
-    const char *rest = path + size;
+    const char *rest = NULL;
 
-    if (strncmp(path, route->path, size) != 0) return NULL;
-    if (route->path[size - 1] != '/') return *rest == '\0' ? rest : NULL;
-    return *rest != '\0' && !strchr(rest, '/') ? rest : NULL;
+    for (const char *c = route->path; *c; c++) {
+        size_t part = *c == '*' ? strcspn(path, "/") : 1;
+        if (part == 0 || (*c != '*' && *c != *path)) return NULL;
+        if (*c == '*' && !rest) rest = path;
+        path += part;
+    }
+    if (*path) return NULL;
+    return rest ? rest : path;
 }
 
 static bool is_read(const char *method) {

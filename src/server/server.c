@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* server.c -- see server.h: the main thread, and the beginning and end of all others.
  *
- *   main (libuv: signals)   loader   ticker   worker 0 ... worker n-1
+ *   main (libuv: signals)   loader   db, kv, states   ticker   worker 0 ... worker n-1
  *
- * The order of the end matters: workers stop first, then the loader (which answers what is open), then
- * the letters that are left are read, then hosts go.
+ * The order of the end matters: workers stop first, then the loader and the storage (which answer what is
+ * open), then the letters that are left are read, then hosts go.
  */
 #define _GNU_SOURCE
 #include "base/error.h"
@@ -35,10 +35,12 @@ struct server {
     unsigned listener_count;
     char url[SOCK_ADDRESS_MAX + 8];
     struct loader *loader;
+    struct server_storage storage;
     struct ticker ticker;
     struct worker **workers;
     ramp_host **hosts; /* of the workers, for the ticker */
     unsigned worker_count;
+    struct addresses *addresses;
     atomic_uint client_count;
     unsigned clients_max;
     uint64_t seed; /* of the choice of workers */
@@ -74,6 +76,9 @@ static ramp_status options_check(struct server *server, ramp_error *reterr) {
             reterr, RAMP_ARGS,
             "--modules-max %u is below --workers %u; each worker needs a slot of its own",
             options->modules_max, options->workers);
+    if (!options->connections_per_address)
+        options->connections_per_address = LIMIT_ADDRESS_CONNECTIONS;
+    if (!options->outgoing_max) options->outgoing_max = LIMIT_OUTGOING_WORKER;
     if (!options->rooms_max) options->rooms_max = LIMIT_ROOMS;
     if (options->rooms_max < options->workers)
         return error_set(reterr, RAMP_ARGS, "--rooms-max %u is below --workers %u",
@@ -175,7 +180,8 @@ static ramp_status make_workers(struct server *server, ramp_error *reterr) {
 
     server->workers = mem_zalloc(count * sizeof(struct worker *));
     server->hosts = mem_zalloc(count * sizeof(ramp_host *));
-    if (!server->workers || !server->hosts)
+    server->addresses = addresses_new(options->connections_per_address, server->seed);
+    if (!server->workers || !server->hosts || !server->addresses)
         return error_set(reterr, RAMP_NO_MEMORY, "no memory for %u workers", count);
     for (unsigned i = 0; i < count; i++) {
         ramp_status status =
@@ -294,6 +300,8 @@ ramp_status server_new(const struct server_options *options, struct server **ret
     if (status == RAMP_OK) status = datadir_open(&server->datadir, options->data, reterr);
     if (status == RAMP_OK) status = open_listeners(server, reterr);
     if (status == RAMP_OK) status = open_loop(server, reterr);
+    if (status == RAMP_OK)
+        status = server_storage_open(&server->storage, &server->options, reterr);
     if (status == RAMP_OK) status = start_loader(server, reterr);
     if (status == RAMP_OK) status = make_workers(server, reterr);
     if (status == RAMP_OK) status = start_threads(server, reterr);
@@ -336,12 +344,14 @@ void server_free(struct server *server) {
     begin_drain(server);
     for (unsigned i = 0; i < server->worker_count; i++) worker_join(server->workers[i]);
     loader_free(server->loader);
+    server_storage_close(&server->storage);
     while (read_letters(server)) continue;
     ticker_stop(&server->ticker);
     for (unsigned i = 0; i < server->worker_count; i++) worker_free(server->workers[i]);
     for (unsigned i = 0; i < server->listener_count; i++) close(server->listener_fds[i]);
     close_loop(server);
     datadir_close(&server->datadir);
+    addresses_free(server->addresses);
     mem_free(server->workers);
     mem_free(server->hosts);
     mem_free(server);
@@ -367,6 +377,10 @@ const char *server_token(const struct server *server) {
 
 struct loader *server_loader(struct server *server) {
     return server->loader;
+}
+
+const struct server_storage *server_storage(const struct server *server) {
+    return &server->storage;
 }
 
 struct ticker *server_ticker(struct server *server) {
@@ -399,85 +413,22 @@ struct worker *server_worker_of(struct server *server, const char *service, cons
     return server->workers[(hash >> 32) % server->worker_count];
 }
 
-bool server_client_opened(struct server *server) {
-    if (atomic_fetch_add_explicit(&server->client_count, 1, memory_order_relaxed) <
+enum client_result server_client_opened(struct server *server, const struct sock_from *from,
+                                        address_place *ret_place) {
+    enum client_result result = CLIENT_TAKEN;
+
+    *ret_place = 0;
+    if (atomic_fetch_add_explicit(&server->client_count, 1, memory_order_relaxed) >=
         server->clients_max)
-        return true;
-    server_client_closed(server);
-    return false;
+        result = CLIENT_NO_PLACE;
+    else if ((!from->is_loopback || server->options.counts_loopback) &&
+             !addresses_enter(server->addresses, from->network, ret_place))
+        result = CLIENT_OF_A_CROWD;
+    if (result != CLIENT_TAKEN) server_client_closed(server, 0);
+    return result;
 }
 
-void server_client_closed(struct server *server) {
+void server_client_closed(struct server *server, address_place place) {
+    addresses_leave(server->addresses, place);
     atomic_fetch_sub_explicit(&server->client_count, 1, memory_order_relaxed);
-}
-
-/* ---- a new version ------------------------------------------------------------------------- */
-
-struct update {
-    struct pending pending;
-    char service[LIMIT_SERVICE_NAME + 1];
-};
-
-static void update_log(const char *service, ramp_status status, const char *message) {
-    char text[400];
-    bool failed = status != RAMP_OK;
-
-    snprintf(text, sizeof(text),
-             failed ? "the new version is not used: %s" : "the new version is in use%s",
-             failed ? message : "");
-    log_line(&(ramp_log_line){.level = failed ? LOG_WARNING : LOG_DEBUG,
-                              .service = service,
-                              .room = "",
-                              .connection = "",
-                              .call = ramp_call_name(RAMP_CALL_DEPLOY),
-                              .text = {text, strlen(text)}});
-}
-
-static void update_done(struct worker *worker, struct call_tag *tag, const ramp_outcome *outcome) {
-    struct update *update = list_item(tag, struct update, pending.tag);
-
-    (void)worker;
-    list_remove(&update->pending.in_worker);
-    if (outcome->state == RAMP_CALL_FAILED)
-        update_log(update->service, outcome->status, outcome->message);
-    mem_free(update);
-}
-
-static void update_abandon(struct worker *worker, struct pending *pending) {
-    (void)worker;
-    mem_free(list_item(pending, struct update, pending));
-}
-
-static void update_run(struct worker *worker, void *argument) {
-    struct update *update = argument;
-    ramp_error error = {0};
-    ramp_status status = RAMP_UNAVAILABLE;
-
-    if (worker->phase != WORKER_STOPPED)
-        status = ramp_service_update(worker->host, update->service, &update->pending.tag, &error);
-    worker->step_again = true;
-    if (status == RAMP_OK) {
-        list_push_back(&worker->pending, &update->pending.in_worker);
-        return;
-    }
-    /* A service that this worker has never met has nothing to update. */
-    if (status != RAMP_NOT_FOUND && worker->phase != WORKER_STOPPED)
-        update_log(update->service, status, error.message);
-    mem_free(update);
-}
-
-void server_service_updated(struct server *server, const char *service) {
-    size_t size = strlen(service);
-
-    for (unsigned i = 0; i < server->worker_count; i++) {
-        struct update *update = size <= LIMIT_SERVICE_NAME ? mem_zalloc(sizeof(*update)) : NULL;
-        if (!update) {
-            update_log(service, RAMP_NO_MEMORY, "no memory to tell the workers");
-            return;
-        }
-        update->pending.tag.done = update_done;
-        update->pending.abandon = update_abandon;
-        memcpy(update->service, service, size);
-        worker_post_answer(server->workers[i], update_run, update);
-    }
 }

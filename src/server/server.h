@@ -15,24 +15,33 @@
 
 #include <ramp/driver.h>
 
+#include "base/list.h"
+
 #include <uv.h>
 
 struct server;
 struct worker;
 struct loader;
 struct exchange;
+struct server_storage;
 
 struct server_options {
     const char *listen; /* "127.0.0.1:8787"; port 0: any free one */
     const char *
         control; /* a listener of its own for control API, console and metrics; NULL: on `listen` */
-    const char *data;  /* folder; made if absent */
-    const char *store; /* URL; NULL: "file:" of DATA/store */
-    const char *web;   /* folder whose files are served at /; NULL: none. `ramp dev` only */
-    unsigned workers;  /* 0: one per core */
+    const char *data;    /* folder; made if absent */
+    const char *store;   /* URL; NULL: "file:" of DATA/store */
+    const char *db, *kv; /* URLs; NULL: "sqlite:" of DATA/db.sqlite, DATA/kv.sqlite */
+    const char *web;     /* folder whose files are served at /; NULL: none. `ramp dev` only */
+    const char
+        *project;     /* folder whose sources the playground shows; NULL: none. `ramp dev` only */
+    unsigned workers; /* 0: one per core */
     unsigned modules_max, rooms_max;    /* of the whole server; 0: defaults */
     size_t memory_max;                  /* of one room; 0: default */
     unsigned call_cpu_ms, room_idle_ms; /* 0: defaults */
+    unsigned connections_per_address;   /* 0: default; loopback's are not counted ... */
+    bool counts_loopback;               /* ... but in tests, which have no other address */
+    size_t outgoing_max;                /* queued for clients by one worker; 0: default */
     bool dev;                           /* no token on loopback, ?user=, fast compiles */
     bool json_logs;
     const char *exe; /* this binary, run as the compile child */
@@ -52,9 +61,26 @@ const struct server_options *server_options(const struct server *server);
 const char *server_url(const struct server *server);   /* "http://127.0.0.1:8787", the real port */
 const char *server_token(const struct server *server); /* admin token */
 struct loader *server_loader(struct server *server);
+const struct server_storage *server_storage(const struct server *server);
 bool server_is_draining(const struct server *server);
-/* Any thread. The service has a new current version: tells every worker (ramp_service_update). */
-void server_service_updated(struct server *server, const char *service);
+
+/* ---- a new version (update.c) ------------------------------------------------------------- */
+
+/* What became of it, of all workers. */
+struct server_update {
+    unsigned rooms_moved; /* live rooms that use it now */
+    unsigned rooms_kept;  /* ... that stay on the old version, since the new one failed there */
+    unsigned connections; /* of those that moved: all of them stay */
+    ramp_status status;   /* a worker could not use the version at all ... */
+    char message[248];    /* ... and this is why */
+};
+/* Any thread. The service has a new current version: tells every worker (ramp_service_update), and the
+ * store which old versions it need not keep. `done` (may be NULL) is called once, when all have switched,
+ * on the thread of the last one; with NULL while the server is freed: then there is nobody to tell. */
+void server_service_updated(struct server *server, const char *service,
+                            const ramp_module_id *version,
+                            void (*done)(void *context, const struct server_update *update),
+                            void *context);
 
 /* ---- workers ----------------------------------------------------------------------------- */
 
@@ -77,11 +103,29 @@ uint64_t worker_now_ns(const struct worker *worker); /* monotonic, as of this tu
 /* Calls `run` once, on the worker's thread, at or after `at_ns`. Coarse (some ms). */
 void worker_at(struct worker *worker, uint64_t at_ns, worker_fn run, void *argument);
 
+/* What a call was handed, as the feed shows it. */
+struct call_given {
+    ramp_bytes payload;      /* message: the message; request: the body */
+    size_t payload_size;     /* of the whole: `payload` may be cut */
+    bool binary;             /* message */
+    ramp_bytes method, path; /* request */
+};
+
 /* What the tag of every call that the server makes points to. `done` runs inside ramp_host_step(), after
  * the fan-out of the outcome's events to our own sockets and to callers' queues. */
 struct call_tag {
     void (*done)(struct worker *worker, struct call_tag *tag, const ramp_outcome *outcome);
+    const struct call_given *given; /* until `done`; NULL: not kept */
 };
+
+/* A call under way whose tag is this. A host that is freed forgets its calls, so the worker remembers
+ * them. */
+struct pending {
+    struct call_tag tag;
+    struct list in_worker; /* from worker_remember() to its done(), which takes it out */
+    void (*abandon)(struct worker *worker, struct pending *pending); /* frees it */
+};
+void worker_remember(struct worker *worker, struct pending *pending);
 
 /* ---- HTTP exchanges ------------------------------------------------------------------------ */
 
@@ -141,6 +185,30 @@ void callers_free(struct callers *callers);
 /* feed.c: the live list of calls that the playground and `ramp logs` follow; cheap while nobody does. */
 void feed_outcome(struct worker *worker, const ramp_outcome *outcome);
 void feed_log(struct worker *worker, const ramp_log_line *line);
+/* Does anybody follow the calls of this room? */
+bool feed_follows(struct worker *worker, const char *service, const char *room);
+
+/* What is told to all who follow a service's calls, whatever the room.
+ *   FEED_SWITCH        {"type":"switch", "time_ms", "service", "ok", "rooms_moved", "rooms_kept",
+ *                       "connections", "message" (why not)}
+ *   FEED_BUILT         {"type":"build", "time_ms", "service", "ok":true, "file", "changed", "bytes", "ms",
+ *                       "unchanged"}
+ *   FEED_BUILD_FAILED  {"type":"build", "time_ms", "service", "ok":false, "serves_old", "what" (failed),
+ *                       "message" or "problems":[{"file", "line", "col", "text", "source"}]} */
+enum feed_notice {
+    FEED_SWITCH,
+    FEED_BUILT,
+    FEED_BUILD_FAILED /* told to those who come later, too, until FEED_BUILT */
+};
+/* Any thread. Copies `json`, a whole object as text. */
+void feed_tell(struct server *server, enum feed_notice notice, const char *service,
+               ramp_bytes json);
+
+/* feed_message.c: keeps a message for the feed while its call is under way. Gives the tag for
+ * ramp_message(), which frees it; NULL: nobody follows. feed_forget_message(): it was not taken. */
+struct call_tag *feed_keep_message(struct worker *worker, const ramp_connection *connection,
+                                   ramp_bytes payload, bool binary);
+void feed_forget_message(struct call_tag *tag); /* NULL is accepted */
 
 /* metrics.c: counters of one worker, plain fields, written by its thread, read by others as they are
  * (relaxed): see metrics.h. */

@@ -34,10 +34,47 @@ static ramp_status check_env(const json_t *env, ramp_error *reterr) {
     return RAMP_OK;
 }
 
+/* As browsers write one: scheme://host, and the port unless it is the scheme's own; all in lower case. */
+static bool is_origin(const char *text) {
+    size_t scheme = strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789+.-");
+    const char *host = text + scheme + 3;
+    size_t size = strlen(text);
+
+    if (strcmp(text, "*") == 0) return true;
+    if (scheme == 0 || strncmp(text + scheme, "://", 3) != 0 || *host == '\0') return false;
+    for (const char *c = host; *c; c++)
+        if (*c <= ' ' || *c > '~' || (*c >= 'A' && *c <= 'Z') || strchr("/?#@\\*", *c))
+            return false;
+    return !(strncmp(text, "http:", 5) == 0 && strcmp(text + size - 3, ":80") == 0) &&
+           !(strncmp(text, "https:", 6) == 0 && size > 4 && strcmp(text + size - 4, ":443") == 0);
+}
+
+static ramp_status check_origins(const json_t *origins, ramp_error *reterr) {
+    size_t index;
+    json_t *value;
+
+    if (!json_is_array(origins))
+        return error_set(reterr, RAMP_ARGS, "`origins` of ramp.json is not an array");
+    if (json_array_size(origins) > LIMIT_ORIGINS)
+        return error_set(reterr, RAMP_ARGS, "`origins` of ramp.json has more than %u entries",
+                         LIMIT_ORIGINS);
+    json_array_foreach(origins, index, value) {
+        const char *text = json_string_value(value);
+        if (!text || strlen(text) != json_string_length(value) || strlen(text) > LIMIT_ORIGIN ||
+            !is_origin(text))
+            return error_set(
+                reterr, RAMP_ARGS,
+                "`origins` of ramp.json: entry %zu, '%.80s', is no origin; write it as "
+                "browsers do, like \"https://example.org\", or \"*\" for any page",
+                index + 1, text ? text : "");
+    }
+    return RAMP_OK;
+}
+
 ramp_status config_parse(ramp_bytes text, json_t **ret_config, ramp_error *reterr) {
     ramp_status status = RAMP_OK;
     json_error_t error;
-    json_t *config, *env;
+    json_t *config, *env, *origins;
 
     if (text.size == 0) {
         *ret_config = NULL;
@@ -50,9 +87,11 @@ ramp_status config_parse(ramp_bytes text, json_t **ret_config, ramp_error *reter
     if (!config)
         return error_set(reterr, RAMP_ARGS, "ramp.json, line %d: %s", error.line, error.text);
     env = json_object_get(config, "env");
+    origins = json_object_get(config, "origins");
     if (!json_is_object(config))
         status = error_set(reterr, RAMP_ARGS, "ramp.json is not an object");
     else if (env) status = check_env(env, reterr);
+    if (!status && origins) status = check_origins(origins, reterr);
     if (status) {
         json_decref(config);
         return status;
@@ -80,5 +119,27 @@ ramp_status config_env(const json_t *config, ramp_bytes *ret_env, ramp_error *re
         at += value_size + 1;
     }
     *ret_env = (ramp_bytes){lines, size};
+    return RAMP_OK;
+}
+
+ramp_status config_origins(const json_t *config, ramp_bytes *ret_origins, ramp_error *reterr) {
+    json_t *origins = config ? json_object_get(config, "origins") : NULL, *value;
+    size_t size = 0, at = 0, index;
+    char *lines;
+
+    if (!json_is_array(origins)) {
+        *ret_origins = (ramp_bytes){NULL, 0};
+        return RAMP_OK;
+    }
+    json_array_foreach(origins, index, value) size += json_string_length(value) + 1;
+    lines = mem_alloc(size + 1);
+    if (!lines) return error_set(reterr, RAMP_NO_MEMORY, "no memory for `origins`");
+    json_array_foreach(origins, index, value) {
+        size_t value_size = json_string_length(value);
+        if (value_size) memcpy(lines + at, json_string_value(value), value_size);
+        lines[at + value_size] = '\n';
+        at += value_size + 1;
+    }
+    *ret_origins = (ramp_bytes){lines, size};
     return RAMP_OK;
 }

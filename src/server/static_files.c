@@ -70,15 +70,15 @@ static bool header_is(const struct exchange *exchange, const char *name, const c
            memcmp(header.data, value, header.size) == 0;
 }
 
-/* The browser keeps files but asks every time: a build is seen at once. */
-static void answer(struct exchange *exchange, const char *type, const char *etag,
+/* The browser keeps files but asks every time: a build is seen at once. `more`: further header lines. */
+static void answer(struct exchange *exchange, const char *type, const char *etag, const char *more,
                    ramp_bytes bytes) {
-    char headers[160];
+    char headers[640];
 
     snprintf(headers, sizeof(headers),
              "ETag: %s\r\nCache-Control: no-cache\r\n"
-             "X-Content-Type-Options: nosniff\r\n",
-             etag);
+             "X-Content-Type-Options: nosniff\r\n%s",
+             etag, more);
     if (header_is(exchange, "if-none-match", etag))
         exchange_reply(exchange, 304, NULL, headers, (ramp_bytes){NULL, 0});
     else exchange_reply(exchange, 200, type, headers, bytes);
@@ -92,6 +92,14 @@ static uint64_t fingerprint(const unsigned char *bytes, size_t size) {
     return hash;
 }
 
+/* The console holds a token: nothing but its own files runs in it, and no
+ * other page may frame it. Rooms may be on another port than the console, hence ws:. The web folder is the
+ * author's, who may load from wherever they like. */
+static const char console_policy[] =
+    "Content-Security-Policy: default-src 'self'; connect-src 'self' ws: wss:; object-src 'none'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'\r\n"
+    "Referrer-Policy: no-referrer\r\n";
+
 bool static_console(struct exchange *exchange, const char *path) {
     if (strcmp(path, "/") == 0) path = "/index.html";
     for (size_t i = 0; i < console_files_count; i++) {
@@ -100,7 +108,7 @@ bool static_console(struct exchange *exchange, const char *path) {
         if (strcmp(file->path, path) != 0) continue;
         snprintf(etag, sizeof(etag), "\"%016llx\"",
                  (unsigned long long)fingerprint(file->bytes, file->size));
-        answer(exchange, file->type, etag, (ramp_bytes){file->bytes, file->size});
+        answer(exchange, file->type, etag, console_policy, (ramp_bytes){file->bytes, file->size});
         return true;
     }
     return false;
@@ -154,7 +162,7 @@ static void answer_file(struct exchange *exchange, int fd, const char *real) {
                  (unsigned long long)info.st_mtim.tv_sec * 1000000000u +
                      (unsigned long long)info.st_mtim.tv_nsec,
                  (unsigned long long)size);
-        answer(exchange, static_type(real), etag, (ramp_bytes){bytes, size});
+        answer(exchange, static_type(real), etag, "", (ramp_bytes){bytes, size});
     }
     mem_free(bytes);
 }

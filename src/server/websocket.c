@@ -169,7 +169,7 @@ static void join(struct conn *conn, const struct http_head *head, const struct u
          user_size > sizeof(user)))
         user_size = 0;
     conn_clear_timeout(conn);
-    *joining = (struct joining){.pending = {.tag = {join_done}, .abandon = join_abandon},
+    *joining = (struct joining){.pending = {.tag.done = join_done, .abandon = join_abandon},
                                 .conn = conn,
                                 .response = response};
     response->refs++;
@@ -187,11 +187,31 @@ static void join(struct conn *conn, const struct http_head *head, const struct u
                        &conn->member, &error);
     worker->step_again = true;
     if (status == RAMP_OK) {
-        list_push_back(&worker->pending, &joining->pending.in_worker);
+        worker_remember(worker, &joining->pending);
         return;
     }
     join_failed(conn, status, error.message);
     joining_free(worker, joining);
+}
+
+/* false: refused, or it has to wait until the service's origins are known. */
+static bool may_join(struct conn *conn, const struct http_head *head, const char *service) {
+    struct text origin = http_header(head, "origin"), host = http_header(head, "host");
+    enum origin_verdict verdict;
+
+    conn->waits_origins = false;
+    if (server_options(conn->worker->server)->dev || !origin.data) return true;
+    verdict = origins_judge(conn->worker, service, (ramp_bytes){origin.data, origin.size},
+                            (ramp_bytes){host.data, host.size});
+    switch (verdict) {
+    case ORIGIN_ASKED:
+        conn->waits_origins = true;
+        conn_set_timeout(conn, TIMEOUT_ORIGINS, LIMIT_LOAD_MS);
+        return false;
+    case ORIGIN_REFUSED: refuse(conn, 403, "DENIED", origins_sentence(verdict)); return false;
+    case ORIGIN_FAILED: refuse(conn, 503, "UNAVAILABLE", origins_sentence(verdict)); return false;
+    default: return true;
+    }
 }
 
 size_t websocket_upgrade(struct conn *conn, const struct http_head *head, const uint8_t *bytes,
@@ -226,6 +246,7 @@ size_t websocket_upgrade(struct conn *conn, const struct http_head *head, const 
         refuse(conn, 503, "BUSY", "the room's worker has too much to do");
         return size;
     }
+    if (!may_join(conn, head, room.service)) return conn->waits_origins ? 0 : size;
     response = response_new(worker, head, key);
     if (!response) {
         refuse(conn, 503, "NO_MEMORY", "no memory for a connection");
@@ -299,6 +320,7 @@ static void answer_probe(struct conn *conn, enum ws_opcode opcode, const void *p
 static void deliver(struct conn *conn, const uint8_t *payload, size_t size, bool binary,
                     bool held) {
     struct worker *worker = conn->worker;
+    struct call_tag *tag;
     ramp_status status;
 
     if (conn->state != CONN_OPEN) return;
@@ -306,12 +328,14 @@ static void deliver(struct conn *conn, const uint8_t *payload, size_t size, bool
         answer_probe(conn, WS_OPCODE_BINARY, NULL, 0);
         return;
     }
-    status = ramp_message(conn->member, (ramp_bytes){payload, size}, binary, NULL);
+    tag = feed_keep_message(worker, conn->member, (ramp_bytes){payload, size}, binary);
+    status = ramp_message(conn->member, (ramp_bytes){payload, size}, binary, tag);
     if (status == RAMP_OK) {
         METRIC_ADD(worker, messages_in, 1);
         worker->step_again = true;
         return;
     }
+    feed_forget_message(tag);
     if (status == RAMP_GONE) return;
     if (status == RAMP_BUSY && (held || (worker_reserve_incoming(worker, &conn->message, size) &&
                                          buffer_append(&conn->message, payload, size)))) {

@@ -108,6 +108,10 @@ struct callers *worker_callers(struct worker *worker) {
     return worker->callers;
 }
 
+void worker_remember(struct worker *worker, struct pending *pending) {
+    list_push_back(&worker->pending, &pending->in_worker);
+}
+
 struct metrics *worker_metrics(struct worker *worker) {
     return &worker->metrics;
 }
@@ -247,7 +251,7 @@ static void step_host(struct worker *worker) {
 /* The worker holds more than it may: whoever owes most goes first. Shared frames are held by several, so
  * one may not be enough. */
 static void drop_debtors(struct worker *worker) {
-    while (worker->stock.bytes > LIMIT_OUTGOING_WORKER) {
+    while (worker->stock.bytes > worker->outgoing_max) {
         struct conn *largest = NULL;
         list_each(&worker->conns, node, following) {
             struct conn *conn = list_item(node, struct conn, in_worker);
@@ -332,7 +336,8 @@ void worker_begin_drain(struct worker *worker, void *unused) {
     if (worker->phase != WORKER_SERVING) return;
     for (unsigned i = 0; i < worker->listener_count; i++) listener_unwatch(&worker->listeners[i]);
     worker->phase = WORKER_FINISHING;
-    worker->phase_end_ns = worker->now_ns + LIMIT_DRAIN_MS * 1000000ull;
+    worker->drain_ns = worker->now_ns;
+    worker->phase_end_ns = worker->drain_ns + LIMIT_DRAIN_MS * 1000000ull;
     each_conn(worker, end_idle);
 }
 
@@ -349,10 +354,18 @@ static bool drain_is_due(const struct worker *worker) {
     case WORKER_FINISHING:
         return is_late || server_has_finished(worker->server) ||
                (!worker->has_finished && owes_nothing(worker));
+    case WORKER_SETTLING:
+    case WORKER_SAVING:
+        return is_late || (!worker->step_again && ramp_host_has_stopped(worker->host));
     case WORKER_CLOSING: return is_late || worker->conn_count == 0;
     case WORKER_STOPPED: break;
     }
     return true;
+}
+
+static void enter_phase(struct worker *worker, enum worker_phase phase, uint64_t end_ms) {
+    worker->phase = phase;
+    worker->phase_end_ns = worker->drain_ns + end_ms * 1000000u;
 }
 
 static void begin_closing(struct worker *worker) {
@@ -361,18 +374,36 @@ static void begin_closing(struct worker *worker) {
     each_conn(worker, end_all);
 }
 
+/* What calls still wait for has until LIMIT_DRAIN_MS, what they have written until
+ * LIMIT_DRAIN_COMMIT_MS; then rooms save, and the step after this one begins with it. */
+static void settle(struct worker *worker) {
+    bool is_done = ramp_host_has_stopped(worker->host);
+
+    if (!is_done && worker->now_ns < worker->drain_ns + LIMIT_DRAIN_COMMIT_MS * 1000000ull) {
+        ramp_host_stop(worker->host, RAMP_STOP_WAITS);
+        enter_phase(worker, WORKER_SETTLING, LIMIT_DRAIN_COMMIT_MS);
+    } else {
+        ramp_host_stop(worker->host, RAMP_STOP_ROOMS);
+        enter_phase(worker, WORKER_SAVING, LIMIT_DRAIN_SAVE_MS);
+    }
+    worker->step_again = true;
+}
+
 static void drain_on(struct worker *worker) {
     if (!drain_is_due(worker)) return;
-    if (worker->phase != WORKER_FINISHING) {
-        worker->phase = WORKER_STOPPED;
-        return;
+    switch (worker->phase) {
+    case WORKER_FINISHING:
+        if (!worker->has_finished) {
+            worker->has_finished = true;
+            server_worker_finished(worker->server);
+        }
+        if (server_has_finished(worker->server) || worker->now_ns >= worker->phase_end_ns)
+            enter_phase(worker, WORKER_SETTLING, LIMIT_DRAIN_MS);
+        break;
+    case WORKER_SETTLING: settle(worker); break;
+    case WORKER_SAVING: begin_closing(worker); break;
+    default: worker->phase = WORKER_STOPPED; break;
     }
-    if (!worker->has_finished) {
-        worker->has_finished = true;
-        server_worker_finished(worker->server);
-    }
-    if (server_has_finished(worker->server) || worker->now_ns >= worker->phase_end_ns)
-        begin_closing(worker);
 }
 
 /* ---- life ---------------------------------------------------------------------------------- */
@@ -402,6 +433,7 @@ ramp_status worker_new(struct server *server, unsigned index, const int *listene
     if (!worker) return error_set(reterr, RAMP_NO_MEMORY, "no memory for a worker");
     worker->server = server;
     worker->index = index;
+    worker->outgoing_max = server_options(server)->outgoing_max;
     worker->now_ns = clock_ns();
     list_init(&worker->conns);
     list_init(&worker->dead);
@@ -411,6 +443,7 @@ ramp_status worker_new(struct server *server, unsigned index, const int *listene
     mailbox_init(&worker->mailbox, LIMIT_MAILBOX);
     worker_random(worker, &seed, sizeof(seed));
     map_init(&worker->exchanges, seed);
+    origins_init(&worker->origins, seed);
     pthread_mutex_init(&worker->snapshot.lock, NULL);
     worker->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
     worker->input = mem_alloc(LIMIT_KEPT + WORKER_READ_SIZE);
@@ -491,6 +524,7 @@ void worker_free(struct worker *worker) {
         pending->abandon(worker, pending);
     }
     map_done(&worker->exchanges);
+    origins_done(&worker->origins);
     schedule_done(&worker->schedule);
     frame_stock_done(&worker->stock);
     if (worker->loop.set >= 0) loop_done(&worker->loop);

@@ -12,10 +12,13 @@
 
 #include "base/map.h"
 #include "io/mailbox.h"
+#include "io/sock.h"
 #include "server/conn.h"
 #include "server/metrics.h"
+#include "server/origins.h"
 #include "server/schedule.h"
 #include "server/server.h"
+#include "server/worker_storage.h"
 
 #include <pthread.h>
 
@@ -25,16 +28,10 @@
 enum worker_phase {
     WORKER_SERVING,
     WORKER_FINISHING, /* drain: requests under way may end */
+    WORKER_SETTLING,  /* drain: waits and commits may end */
+    WORKER_SAVING,    /* drain: rooms save their states */
     WORKER_CLOSING,   /* drain: last bytes and close frames are leaving */
     WORKER_STOPPED
-};
-
-/* A call under way whose tag is this. A host that is freed forgets its calls, so the worker remembers
- * them. */
-struct pending {
-    struct call_tag tag;
-    struct list in_worker; /* worker->pending, from the call's beginning to its done() */
-    void (*abandon)(struct worker *worker, struct pending *pending); /* frees it */
 };
 
 struct listener {
@@ -50,6 +47,7 @@ struct worker {
     unsigned index;
     ramp_host *host;
     ramp_store store; /* the loader, as the host sees it */
+    struct worker_storage storage;
     struct callers *callers;
     struct listener listeners[WORKER_LISTENERS];
     unsigned listener_count;
@@ -59,6 +57,7 @@ struct worker {
     uint8_t *input;   /* kept bytes of a connection, then what recv() brings */
     uint8_t *scratch; /* gathered frames; heads that are being written */
     struct frame_stock stock;
+    size_t outgoing_max;   /* bytes of the stock, before debtors go */
     size_t incoming_bytes; /* capacity of all unfinished messages and bodies */
     size_t held_most;      /* of these and the stock's, since memory was last given back */
     bool gives_back;       /* ... and it is to be given back soon */
@@ -68,6 +67,7 @@ struct worker {
     struct conn *dirty, *resumed;
     struct list timeouts[TIMEOUT_COUNT];
     struct schedule schedule;
+    struct origins origins;
     struct map exchanges; /* id -> exchange that is not answered yet */
     struct list dead_exchanges;
     unsigned answers_owed; /* exchanges but for streams */
@@ -75,7 +75,7 @@ struct worker {
     uint64_t next_exchange_id;
 
     enum worker_phase phase;
-    uint64_t phase_end_ns;
+    uint64_t drain_ns, phase_end_ns;
     bool has_finished; /* drain: owes nobody an answer; others may still ask */
     int spare_fd;      /* given up to accept, answer and close when there are no descriptors left */
     uint8_t random[1024];
@@ -119,9 +119,15 @@ void listener_unwatch(struct listener *listener);
 
 /* ---- the server, for its workers (server.c) -------------------------------------------------- */
 
-/* One more client's socket; false: there are too many already, and it is not counted. */
-bool server_client_opened(struct server *server);
-void server_client_closed(struct server *server);
+enum client_result {
+    CLIENT_TAKEN,
+    CLIENT_NO_PLACE,  /* there are too many */
+    CLIENT_OF_A_CROWD /* its address has too many */
+};
+/* One more client's socket; counted if it is taken. Gives `*ret_place`, for server_client_closed(). */
+enum client_result server_client_opened(struct server *server, const struct sock_from *from,
+                                        address_place *ret_place);
+void server_client_closed(struct server *server, address_place place);
 /* Drain: one more worker owes no answer. When that is true of all, they are woken and go on together. */
 void server_worker_finished(struct server *server);
 bool server_has_finished(const struct server *server);

@@ -4,7 +4,7 @@
  *
  * Door:   worker_host_new() (worker.h).
  * Before: worker.c, which steps the host.
- * After:  websocket.c, fanout.c, callers.c, feed.c (outcomes); loader.c (loads).
+ * After:  websocket.c, fanout.c, callers.c, feed.c (outcomes); loader.c (loads); worker_storage.c.
  */
 #define _GNU_SOURCE
 #include "server/fanout.h"
@@ -125,6 +125,13 @@ static void store_load(void *context, ramp_host *host, ramp_ticket ticket, const
     loader_load(server_loader(worker->server), service, load_done, worker, ticket);
 }
 
+/* A room's alarm fires where its connections are. */
+static bool host_owns_room(void *context, const char *service, const char *room) {
+    struct worker *worker = context;
+
+    return server_worker_of(worker->server, service, room) == worker;
+}
+
 /* ---- what the host tells ------------------------------------------------------------------- */
 
 static void host_done(void *context, const ramp_outcome *outcome) {
@@ -170,6 +177,11 @@ ramp_status worker_host_new(struct worker *worker, const ramp_host_options *limi
     worker->store = (ramp_store){.size = sizeof(ramp_store), .context = worker, .load = store_load};
     options.context = worker;
     options.store = &worker->store;
+    worker_storage_init(worker, server_storage(worker->server));
+    options.db = &worker->storage.db;
+    options.kv = &worker->storage.kv;
+    options.states = &worker->storage.states;
+    options.owns_room = host_owns_room;
     options.monotonic_ns = host_monotonic_ns;
     options.wall_ms = host_wall_ms;
     options.thread_cpu_ns = host_thread_cpu_ns;

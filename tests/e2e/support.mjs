@@ -37,8 +37,11 @@ function hashOfSdk() {
 }
 
 /** The bytes of tests/e2e/rooms/NAME.ts, built once per source and SDK. */
-export function room(name) {
-  const source = path.join(here, "rooms", name + ".ts");
+export const room = name => built(path.join(here, "rooms", name + ".ts"), name);
+/** The bytes of examples/NAME/src/room.ts. */
+export const example = name => built(path.join(root, "examples", name, "src/room.ts"), name);
+
+function built(source, name) {
   const key = crypto.createHash("sha256").update(fs.readFileSync(source)).update(hashOfSdk()).digest("hex").slice(0, 16);
   const out = path.join(build, "e2e", `${name}-${key}.wasm`);
   if (!fs.existsSync(out)) {

@@ -10,12 +10,21 @@ import { Server, room, sleep, until, variant } from "./support.mjs";
 const SERVICES = 300, SLOTS = 16;
 const name = i => `s${String(i).padStart(3, "0")}`;
 
-/** One short connection: joins, sends, hears, leaves. */
+/** One short connection: joins, sends, hears, leaves. A failure says where, and what the server said last. */
 async function visit(server, service, text = "x") {
-  const client = await server.client(`/${service}/r`);
-  client.send(text);
-  assert.equal(await client.next(), text);
-  await client.close();
+  try {
+    const client = await server.client(`/${service}/r`);
+    client.send(text);
+    assert.equal(await client.next(), text);
+    await client.close();
+  } catch (error) {
+    const ended = server.child.exitCode ?? server.child.signalCode ?? "no";
+    const counts = await server.api("GET", "/metrics").then(
+      answer => answer.text.split("\n").filter(line => /^ramp_(loads|modules|rooms|calls|joins|websocket_joins)/.test(line)).join("\n"),
+      reason => `no metrics: ${reason.message}`);
+    error.message = `${service}, "${text}": ${error.message}\nended: ${ended}\n${counts}\n${server.log.slice(-8000)}`;
+    throw error;
+  }
 }
 /** Ids of services in the tables of all workers, most recently requested first. */
 async function inTable(server) {
@@ -25,18 +34,20 @@ async function inTable(server) {
 
 for (const workers of [1, 2]) {
   test(`${SERVICES} services on ${SLOTS} slots, ${workers} worker(s)`, async t => {
-    const trace = path.join(fs.mkdtempSync(path.join(os.tmpdir(), "ramp-trace-")), "execve");
+    const traces = fs.mkdtempSync(path.join(os.tmpdir(), "ramp-trace-"));
     const server = await Server.start({
       args: ["--workers", String(workers), "--modules-max", String(SLOTS)],
       env: { ASAN_OPTIONS: `${process.env.ASAN_OPTIONS ?? ""}:detect_leaks=0` }, // leaks cannot be looked for below strace
-      wrap: ["strace", "--seccomp-bpf", "-f", "-qq", "-e", "trace=execve", "-e", "signal=none", "-o", trace],
+      wrap: ["strace", "--seccomp-bpf", "-ff", "-qq", "-e", "trace=execve", "-e", "signal=none", "-o", path.join(traces, "execve")],
     });
-    t.after(async () => { process.kill(server.pid, "SIGTERM"); await server.exited; fs.rmSync(server.data, { recursive: true }); fs.rmSync(path.dirname(trace), { recursive: true }); });
-    const compiles = () => fs.readFileSync(trace, "utf8").split("\n").filter(line => line.includes("compile-child") && /= 0$/.test(line)).length;
+    t.after(async () => { process.kill(server.pid, "SIGTERM"); await server.exited; fs.rmSync(server.data, { recursive: true }); fs.rmSync(traces, { recursive: true }); });
+    // A file per process: in one for all, lines of two that begin at the same time are torn.
+    const compiles = () => fs.readdirSync(traces).flatMap(name => fs.readFileSync(path.join(traces, name), "utf8").split("\n"))
+      .filter(line => line.includes("compile-child") && /= 0$/.test(line)).length;
     const wasm = room("echo");
     for (let i = 0; i < SERVICES; i += 10)
       await Promise.all(Array.from({ length: 10 }, (_, k) => server.deploy(name(i + k), variant(wasm, i + k))));
-    assert.equal(compiles(), SERVICES);
+    assert.equal(compiles(), SERVICES, server.log.slice(-8000));
 
     await t.test("all answer in three rounds of short connections", async () => {
       for (let round = 0; round < 3; round++)
@@ -45,7 +56,7 @@ for (const workers of [1, 2]) {
       assert.ok((await inTable(server)).length <= SLOTS);
     });
 
-    await t.test("each was compiled once, counted from outside", () => assert.equal(compiles(), SERVICES));
+    await t.test("each was compiled once, counted from outside", () => assert.equal(compiles(), SERVICES, server.log.slice(-8000)));
 
     if (workers === 1)
       await t.test("the least recently requested goes each time: checked against a model", async () => {

@@ -78,6 +78,8 @@ static void fields_are_taken(void **state) {
     assert_string_equal(project.main, "other.ts");
     assert_string_equal(project.web, "public");
     assert_string_equal(project.config, "{\"env\":{\"KEY\":\"v=1\"}}");
+    assert_int_equal(load("{\"origins\": [\"https://a.example\"]}"), RAMP_OK);
+    assert_string_equal(project.config, "{\"origins\":[\"https://a.example\"]}");
 }
 
 static void mistakes_name_the_file(void **state) {
@@ -94,6 +96,8 @@ static void mistakes_name_the_file(void **state) {
     refused("{\"env\": {\"A\": 1}}", "\"A\" must be a string");
     refused("{\"env\": {\"A\": \"x\\ny\"}}", "\"A\" must be a string");
     refused("{\"env\": []}", "\"env\" must be an object");
+    refused("{\"origins\": [\"https://a.example/\"]}", "'https://a.example/', is no origin");
+    refused("{\"origins\": \"*\"}", "not an array");
     refused("{\n\"name\" \"x\"}", "ramp.json:2:");
     refused("[]", "not a JSON object");
     refused("", "ramp.json:");

@@ -85,12 +85,13 @@ static int option(int fd, int level, int name) {
 static void clients_inherit_every_option(void **state) {
     int listener = listen_or_fail("127.0.0.1:0"), client = connect_to_address(), fd;
     char peer[SOCK_ADDRESS_MAX];
+    struct sock_from from;
     bool is_loopback;
 
     (void)state;
-    fd = sock_accept(listener);
+    fd = sock_accept(listener, &from);
     assert_true(fd >= 0);
-    assert_int_equal(sock_accept(listener), -EAGAIN);
+    assert_int_equal(sock_accept(listener, &from), -EAGAIN);
     assert_int_equal(option(fd, IPPROTO_TCP, TCP_NODELAY), 1);
     assert_int_equal(option(fd, SOL_SOCKET, SO_KEEPALIVE), 1);
     assert_int_equal(option(fd, IPPROTO_TCP, TCP_KEEPIDLE), LIMIT_TCP_IDLE_S);
@@ -104,10 +105,38 @@ static void clients_inherit_every_option(void **state) {
     close(listener);
 }
 
+/* Accepts a client of 127.0.0.1, who may come in by IPv6. */
+static struct sock_from from_of_client(const char *where) {
+    int listener = listen_or_fail(where), client = connect_to_address(), fd;
+    struct sock_from from;
+
+    fd = sock_accept(listener, &from);
+    assert_true(fd >= 0);
+    close(fd);
+    close(client);
+    close(listener);
+    return from;
+}
+
+static void a_client_comes_from_the_same_network_by_ipv4_and_mapped(void **state) {
+    struct sock_from from = from_of_client("0.0.0.0:0");
+    int fd = sock_listen("[::]:0", address, message, sizeof(message));
+
+    (void)state;
+    assert_int_equal(from.network, UINT64_C(0xffff7f000001));
+    assert_true(from.is_loopback);
+    if (fd < 0) return; /* a machine without IPv6 */
+    close(fd);
+    from = from_of_client("[::]:0");
+    assert_int_equal(from.network, UINT64_C(0xffff7f000001));
+    assert_true(from.is_loopback);
+}
+
 static void sending_stops_at_the_bound_and_a_reset_is_seen(void **state) {
     static uint8_t bytes[1 << 20];
     int listener = listen_or_fail("127.0.0.1:0"), client = connect_to_address();
-    int fd = sock_accept(listener);
+    struct sock_from from;
+    int fd = sock_accept(listener, &from);
     struct iovec parts[2] = {{bytes, 1000}, {bytes, sizeof(bytes)}};
     ssize_t sent;
     size_t total = 0;
@@ -173,6 +202,7 @@ int main(void) {
         cmocka_unit_test(listening_takes_addresses_with_a_port),
         cmocka_unit_test(listening_twice_on_a_port_is_an_error),
         cmocka_unit_test(clients_inherit_every_option),
+        cmocka_unit_test(a_client_comes_from_the_same_network_by_ipv4_and_mapped),
         cmocka_unit_test(sending_stops_at_the_bound_and_a_reset_is_seen),
         cmocka_unit_test(loop_reports_what_is_armed),
     };

@@ -20,7 +20,8 @@ static int set_up(void **state) {
 static int tear_down(void **state) {
     (void)state;
     fake_stop();
-    return 0;
+    if (mem_live_count() != 0) print_error("%ld allocations left\n", mem_live_count());
+    return mem_live_count() == 0 ? 0 : -1;
 }
 
 #define BYTES(text) ((ramp_bytes){text, sizeof(text) - 1})
@@ -573,6 +574,14 @@ static void calls_under_way_at_the_end_leak_nothing(void **state) {
     poll_events("me", 20000);
 }
 
+static void leaves_under_way_at_the_end_leak_nothing(void **state) {
+    (void)state;
+    join("me", "0r", "ann");
+    join("me", "1r", "ben");
+    fake_pass(LIMIT_LEASE_MS + 1000);
+    assert_int_equal(fake_next_call()->kind, RAMP_CALL_LEAVE);
+}
+
 static void survives_every_allocation_that_fails(void **state) {
     (void)state;
     for (long n = 0; n < 60; n++) {
@@ -642,6 +651,44 @@ static void the_feed_tells_calls_and_lines_of_all_workers(void **state) {
     assert_int_equal(follow("level=loud", false)->status, 400);
 }
 
+static void the_feed_tells_what_a_call_was_handed(void **state) {
+    struct exchange *feed = follow("service=chat", true);
+
+    (void)state;
+    join("me", "1r", "ann");
+    post("me", "1r", "message", "\"connection\":\"ann\",\"payload\":\"hi you\"");
+    fake_end(NULL, 0, RAMP_PANICKED);
+    assert_non_null(strstr(feed->answer, "\"payload\":\"hi you\""));
+    post("me", "1r", "message", "\"connection\":\"ann\",\"payload_base64\":\"AP8=\"");
+    fake_end_well();
+    assert_non_null(strstr(feed->answer, "\"payload_base64\":\"AP8=\""));
+    post("me", "1r", "request", "\"method\":\"PUT\",\"path\":\"/x?y=1\",\"payload\":\"body\"");
+    fake_end_well();
+    assert_non_null(
+        strstr(feed->answer, "\"method\":\"PUT\",\"path\":\"/x?y=1\",\"payload\":\"body\""));
+}
+
+static void a_broken_build_is_told_to_those_who_come_later(void **state) {
+    struct exchange *feed = follow("service=chat&room=0r", true),
+                    *other = follow("service=other", true), *logs = follow("service=chat", false);
+
+    (void)state;
+    feed_tell(&fake, FEED_BUILD_FAILED, "chat", BYTES("{\"broken\":1}"));
+    fake_pump();
+    assert_non_null(strstr(feed->answer, "data: {\"broken\":1}\n\n"));
+    assert_true(other->answer_size == 0 && logs->answer_size == 0);
+    feed_tell(&fake, FEED_SWITCH, "chat", BYTES("{\"switched\":1}"));
+    fake_pump();
+    assert_non_null(strstr(feed->answer, "{\"switched\":1}"));
+    feed = follow("service=chat", true);
+    assert_non_null(strstr(feed->answer, "data: {\"broken\":1}\n\n"));
+    assert_null(strstr(feed->answer, "switched"));
+    feed_tell(&fake, FEED_BUILT, "chat", BYTES("{\"built\":1}"));
+    fake_pump();
+    assert_non_null(strstr(feed->answer, "{\"built\":1}"));
+    assert_int_equal(follow("service=chat", true)->answer_size, 0);
+}
+
 static void followers_that_have_gone_cost_nothing(void **state) {
     struct exchange *feed = follow("", true);
 
@@ -681,6 +728,78 @@ static void lines_without_events_for_those_who_ask(void **state) {
     assert_true(exchange->is_ended);
 }
 
+static unsigned count_of(const struct exchange *exchange, const char *part) {
+    unsigned count = 0;
+
+    for (const char *at = exchange->answer; at && (at = strstr(at, part)) != NULL; at++) count++;
+    return count;
+}
+
+static void lines_from_before_come_first_and_in_order(void **state) {
+    struct exchange *logs;
+    const char *first, *second, *third;
+
+    (void)state;
+    log_text("chat", "0r", 1, "first"); /* on worker 0 */
+    usleep(3000);                       /* lines are ordered by the clock's ms */
+    log_text("chat", "1r", 2, "second");
+    usleep(3000);
+    log_text("other", "0r", 1, "elsewhere");
+    log_text("chat", "0r", 3, "third");
+    logs = follow("service=chat&lines=100", false);
+    assert_false(logs->is_ended);
+    first = strstr(logs->answer, "first");
+    second = strstr(logs->answer, "second");
+    third = strstr(logs->answer, "third");
+    assert_true(first && second && third && first < second && second < third);
+    assert_null(strstr(logs->answer, "elsewhere"));
+    log_text("chat", "0r", 1, "live");
+    assert_int_equal(count_of(logs, "data: "), 4);
+    /* As many in all, not of each worker; by level; and nobody who did not ask is told. */
+    logs = follow("service=chat&lines=1", false);
+    assert_int_equal(count_of(logs, "data: "), 1);
+    assert_non_null(strstr(logs->answer, "live"));
+    logs = follow("lines=100&level=error", false);
+    assert_int_equal(count_of(logs, "data: "), 1);
+    assert_int_equal(follow("", false)->answer_size, 0);
+}
+
+static void who_wants_only_what_was_before_is_not_kept(void **state) {
+    struct exchange *logs;
+
+    (void)state;
+    log_text("chat", "0r", 1, "one");
+    logs = follow("lines=10&follow=0", false);
+    assert_true(logs->is_ended);
+    assert_int_equal(count_of(logs, "data: "), 1);
+    assert_true(follow("follow=0", false)->is_ended);
+    fake_pass(500);
+    assert_true(list_empty(&fake.workers[0].timers) && list_empty(&fake.workers[1].timers));
+    assert_int_equal(follow("lines=501", false)->status, 400);
+    assert_int_equal(follow("lines=-1", false)->status, 400);
+    assert_int_equal(follow("follow=2", false)->status, 400);
+    assert_int_equal(follow("since=soon", false)->status, 400);
+}
+
+/* What waits is written when the reader reads again; what comes meanwhile stays behind it. */
+static void a_slow_reader_of_what_was_before_loses_nothing(void **state) {
+    struct exchange *logs = fake_exchange(0, "", "lines=100");
+
+    (void)state;
+    for (unsigned i = 0; i < 5; i++) log_text("chat", "0r", 1, "old");
+    logs->is_slow = true;
+    control_logs(logs->worker, logs, "");
+    fake_pump();
+    log_text("chat", "1r", 1, "new");
+    assert_int_equal(logs->answer_size, 0);
+    logs->is_slow = false;
+    fake_pass(500);
+    assert_int_equal(count_of(logs, "old"), 5);
+    assert_int_equal(count_of(logs, "new"), 1);
+    assert_true(strstr(logs->answer, "new") > strstr(logs->answer, "old"));
+    assert_null(strstr(logs->answer, "dropped"));
+}
+
 int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
@@ -708,11 +827,17 @@ int main(void) {
         TEST(a_forced_leave_meets_a_room_that_fails),
         TEST(stopping_tells_callers_and_answers_polls),
         TEST(calls_under_way_at_the_end_leak_nothing),
+        TEST(leaves_under_way_at_the_end_leak_nothing),
         TEST(survives_every_allocation_that_fails),
         TEST(the_feed_tells_calls_and_lines_of_all_workers),
+        TEST(the_feed_tells_what_a_call_was_handed),
+        TEST(a_broken_build_is_told_to_those_who_come_later),
         TEST(followers_that_have_gone_cost_nothing),
         TEST(what_a_follower_misses_is_counted),
         TEST(lines_without_events_for_those_who_ask),
+        TEST(lines_from_before_come_first_and_in_order),
+        TEST(who_wants_only_what_was_before_is_not_kept),
+        TEST(a_slow_reader_of_what_was_before_loses_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

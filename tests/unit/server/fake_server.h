@@ -28,7 +28,7 @@ struct fake_post {
 struct worker {
     struct server *server;
     unsigned index;
-    struct list letters, timers;
+    struct list letters, timers, pending;
     struct callers *callers;
     bool is_full; /* worker_post() says no */
 };
@@ -95,8 +95,11 @@ bool server_is_draining(const struct server *server) {
     return server->draining;
 }
 
-void server_service_updated(struct server *server, const char *service) {
-    (void)server, (void)service;
+void server_service_updated(struct server *server, const char *service,
+                            const ramp_module_id *version,
+                            void (*done)(void *context, const struct server_update *update),
+                            void *context) {
+    (void)server, (void)service, (void)version, (void)done, (void)context;
 }
 
 struct loader *server_loader(struct server *server) {
@@ -114,6 +117,12 @@ void loader_list(struct loader *loader, const char *service,
                  void (*done)(void *, uint64_t, const struct listed *), void *context,
                  uint64_t ticket) {
     (void)loader, (void)service, (void)done, (void)context, (void)ticket;
+}
+
+void loader_rollback(struct loader *loader, const char *service, const char *prefix,
+                     void (*done)(void *, uint64_t, const struct deployed *), void *context,
+                     uint64_t ticket) {
+    (void)loader, (void)service, (void)prefix, (void)done, (void)context, (void)ticket;
 }
 
 static void fake_queue(struct list *list, worker_fn run, void *argument, uint64_t at_ns) {
@@ -135,6 +144,10 @@ void worker_post_answer(struct worker *worker, worker_fn run, void *argument) {
 
 void worker_at(struct worker *worker, uint64_t at_ns, worker_fn run, void *argument) {
     fake_queue(&worker->timers, run, argument, at_ns);
+}
+
+void worker_remember(struct worker *worker, struct pending *pending) {
+    list_push_back(&worker->pending, &pending->in_worker);
 }
 
 unsigned worker_index(const struct worker *worker) {
@@ -345,6 +358,7 @@ static void fake_start(void) {
         fake.workers[i] = (struct worker){.server = &fake, .index = i};
         list_init(&fake.workers[i].letters);
         list_init(&fake.workers[i].timers);
+        list_init(&fake.workers[i].pending);
         fake.workers[i].callers = callers_new(&fake.workers[i]);
     }
 }
@@ -387,6 +401,10 @@ static void fake_stop(void) {
     fake_pump();
     for (unsigned i = 0; i < FAKE_WORKERS; i++) {
         callers_free(fake.workers[i].callers);
+        list_each(&fake.workers[i].pending, node, following) {
+            struct pending *pending = list_item(node, struct pending, in_worker);
+            pending->abandon(&fake.workers[i], pending);
+        }
         for (struct list *node; (node = list_pop_front(&fake.workers[i].timers)) != NULL;)
             free(list_item(node, struct fake_post, link));
     }

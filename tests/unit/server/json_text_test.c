@@ -25,6 +25,9 @@ static void json_escapes_what_would_end_the_string(void **state) {
     assert_escaped("plain", 5, "plain");
     assert_escaped("a\"b\\c", 5, "a\\\"b\\\\c");
     assert_escaped("\n\x1b\0\x7f", 4, "\\u000a\\u001b\\u0000\\u007f");
+    /* CSI, next line, line separator: commands and line ends, too. */
+    assert_escaped("\xc2\x9b\xc2\x85\xe2\x80\xa8", 7, "\\u009b\\u0085\\u2028");
+    assert_escaped("\xc2\xa0\xe2\x80\xa7", 5, "\xc2\xa0\xe2\x80\xa7");
     assert_escaped("\xd0\xbf\xf0\x9f\x91\x8b", 6, "\xd0\xbf\xf0\x9f\x91\x8b");
     assert_escaped("\xff\xc3", 2, "??");
     assert_escaped("\xed\xa0\x80", 3, "???"); /* a lone surrogate */

@@ -565,6 +565,98 @@ static void lists_what_the_store_knows(void **state) {
     assert_int_equal(rig->answers[2].loaded.status, RAMP_NOT_FOUND);
 }
 
+static const struct deployed *rollback(struct rig *rig, const char *service, const char *prefix) {
+    forget_answers(rig);
+    loader_rollback(rig->loader, service, prefix, on_deployed, rig, 0);
+    wait_for(rig, 1);
+    return &rig->answers[0].deployed;
+}
+
+/* What goes back is the version and what came with it; no child, since the artefact is in the cache. */
+static void a_rollback_compiles_nothing_and_brings_its_config_back(void **state) {
+    struct rig *rig = *state;
+    unsigned char buffer[4096];
+    char first[MODULE_ID_TEXT_SIZE], before[MODULE_ID_TEXT_SIZE];
+    const struct deployed *deployed =
+        deploy(rig, "chat", version_of(rig, 1, buffer), "{\"env\":{\"NAME\":\"one\"}}");
+
+    assert_int_equal(deployed->status, RAMP_OK);
+    assert_false(deployed->has_before);
+    module_id_text(&deployed->id, first);
+    deploy_version(rig, "chat", 2);
+    assert_true(rig->answers[0].deployed.has_before);
+    module_id_text(&rig->answers[0].deployed.before, before);
+    assert_string_equal(before, first);
+
+    deployed = rollback(rig, "chat", NULL);
+    if (deployed->status) fail_msg("%s", deployed->message);
+    module_id_text(&deployed->id, before);
+    assert_string_equal(before, first);
+    assert_loads(rig, "chat", 1);
+    assert_string_equal(rig->answers[0].env, "NAME=one\n");
+    rollback(rig, "chat", NULL); /* there and back again */
+    assert_loads(rig, "chat", 2);
+    assert_string_equal(rig->answers[0].env, "");
+    first[8] = '\0';
+    assert_int_equal(rollback(rig, "chat", first)->status, RAMP_OK);
+    assert_loads(rig, "chat", 1);
+    assert_true(rollback(rig, "chat", first)->unchanged);
+    assert_int_equal(count_children(rig), 2);
+}
+
+static void a_rollback_without_its_artefact_compiles_first(void **state) {
+    struct rig *rig = *state;
+
+    deploy_version(rig, "chat", 1);
+    deploy_version(rig, "chat", 2);
+    loader_free(rig->loader);
+    run(rig, "rm -r cache");
+    open_loader(rig);
+    assert_int_equal(rollback(rig, "chat", NULL)->status, RAMP_OK);
+    assert_int_equal(count_children(rig), 3);
+    assert_loads(rig, "chat", 1);
+    assert_int_equal(count_children(rig), 3);
+}
+
+static void a_rollback_that_cannot_be_changes_nothing(void **state) {
+    struct rig *rig = *state;
+
+    assert_int_equal(rollback(rig, "nobody", NULL)->status, RAMP_NOT_FOUND);
+    deploy_version(rig, "chat", 1);
+    assert_int_equal(rollback(rig, "chat", NULL)->status, RAMP_NOT_FOUND);
+    assert_non_null(strstr(rig->answers[0].deployed.message, "no version from before"));
+    assert_int_equal(rollback(rig, "chat", "0000000000")->status, RAMP_NOT_FOUND);
+    assert_int_equal(rollback(rig, "chat", "12")->status, RAMP_ARGS);
+    deploy_version(rig, "chat", 2);
+    /* The store's file of the first version is damaged. */
+    run(rig, "for f in store/modules/chat/*.wasm; do grep -q $(basename $f .wasm) "
+             "store/modules/chat/current.json && printf x >> $f; done");
+    assert_int_equal(rollback(rig, "chat", NULL)->status, RAMP_IO);
+    assert_non_null(strstr(rig->answers[0].deployed.message, "damaged"));
+    assert_loads(rig, "chat", 2);
+}
+
+static void old_versions_are_deleted_but_none_that_is_used(void **state) {
+    struct rig *rig = *state;
+    unsigned char buffer[4096];
+    ramp_module_id used;
+    unsigned versions = LIMIT_VERSIONS + 4;
+
+    for (unsigned i = 0; i < versions; i++) deploy_version(rig, "chat", i);
+    assert_true(module_id_of(version_of(rig, 1, buffer), &used));
+    loader_prune(rig->loader, "chat", &used, 1);
+    loader_prune(rig->loader, "nobody", NULL, 0);
+    assert_loads(rig, "chat", versions - 1); /* after it: one thread */
+    run(rig, "ls store/modules/chat | grep -c wasm > count");
+    {
+        size_t size;
+        unsigned char *count = test_file_read(rig->folder, "count", &size);
+        assert_int_equal(strtoul((char *)count, NULL, 10), LIMIT_VERSIONS + 1);
+        free(count);
+    }
+    assert_non_null(strstr(rig->last_log, "3 old versions deleted"));
+}
+
 int main(int argc, char **argv) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
@@ -584,6 +676,10 @@ int main(int argc, char **argv) {
         TEST(too_many_deploys_are_told_to_come_back),
         TEST(a_store_that_fails_changes_nothing),
         TEST(lists_what_the_store_knows),
+        TEST(a_rollback_compiles_nothing_and_brings_its_config_back),
+        TEST(a_rollback_without_its_artefact_compiles_first),
+        TEST(a_rollback_that_cannot_be_changes_nothing),
+        TEST(old_versions_are_deleted_but_none_that_is_used),
     };
 
     if (argc > 1 && strcmp(argv[1], "compile-child") == 0)

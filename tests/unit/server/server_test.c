@@ -3,219 +3,26 @@
  * libraries never send.
  */
 #define _GNU_SOURCE
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
+#include "unit/server/live_server.h"
 
 #include "base/limits.h"
-#include "cli/cli.h"
-#include "server/loader.h"
-#include "server/server.h"
-#include "unit/support/folder.h"
 #include "wire/ws.h"
 
-#include <arpa/inet.h>
-#include <errno.h>
-#include <netinet/in.h>
-#include <poll.h>
-#include <pthread.h>
-#include <semaphore.h>
-#include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/socket.h>
 #include <time.h>
-#include <unistd.h>
 
-static char folder[64], exe[512];
-static struct server *server;
-static pthread_t server_thread;
-static sem_t deployed;
-
-/* ---- a server ------------------------------------------------------------------------------ */
-
-static void on_deployed(void *context, uint64_t ticket, const struct deployed *result) {
-    (void)context;
-    (void)ticket;
-    if (result->status != RAMP_OK) {
-        fprintf(stderr, "%s\n", result->message);
-        abort();
-    }
-    sem_post(&deployed);
-}
-
-static void deploy_echo(void) {
-    size_t size;
-    unsigned char *wasm = test_file_read(TEST_MODULES, "echo.wasm", &size);
-
-    loader_deploy(server_loader(server), &(struct deploy){.service = "echo", .wasm = {wasm, size}},
-                  on_deployed, NULL, 1);
-    while (sem_wait(&deployed) != 0) continue;
-    free(wasm);
-}
-
-static void *run_server(void *unused) {
-    (void)unused;
-    return (void *)(intptr_t)server_run(server);
-}
+/* More than the tests have: a room that has just been left holds its place for room_idle_ms, and by
+ * chance all are one worker's. */
+#define ROOMS 24
 
 static int start(void **state) {
-    ramp_error error;
-
     (void)state;
-    sem_init(&deployed, 0, 0);
-    test_folder_new(folder);
-    if (server_new(&(struct server_options){.listen = "127.0.0.1:0",
-                                            .data = folder,
-                                            .workers = 2,
-                                            .rooms_max = 16,
-                                            .room_idle_ms = 50,
-                                            .exe = exe},
-                   &server, &error) != RAMP_OK) {
-        print_error("%s\n", error.message);
-        return -1;
-    }
-    deploy_echo();
-    return pthread_create(&server_thread, NULL, run_server, NULL);
+    return live_start(
+        (struct server_options){.workers = 2, .rooms_max = 2 * ROOMS, .room_idle_ms = 50});
 }
 
 static int stop(void **state) {
-    void *code = NULL;
-
     (void)state;
-    if (!server) return 0;
-    kill(getpid(), SIGTERM);
-    pthread_join(server_thread, &code);
-    server_free(server);
-    server = NULL;
-    test_folder_remove(folder);
-    return code == NULL ? 0 : -1;
-}
-
-/* ---- a client ------------------------------------------------------------------------------ */
-
-struct client {
-    int fd;
-    size_t size;
-    uint8_t bytes[64 << 10]; /* received, not yet looked at */
-};
-
-static struct client *client_new(void) {
-    struct client *client = calloc(1, sizeof(*client));
-    struct sockaddr_in to = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-
-    to.sin_port = htons((uint16_t)strtoul(strrchr(server_url(server), ':') + 1, NULL, 10));
-    client->fd = socket(AF_INET, SOCK_STREAM, 0);
-    assert_int_equal(connect(client->fd, (struct sockaddr *)&to, sizeof(to)), 0);
-    return client;
-}
-
-static void client_free(struct client *client) {
-    close(client->fd);
-    free(client);
-}
-
-static void say(struct client *client, const void *bytes, size_t size) {
-    assert_int_equal(send(client->fd, bytes, size, MSG_NOSIGNAL), size);
-}
-
-static void say_text(struct client *client, const char *text) {
-    say(client, text, strlen(text));
-}
-
-/* false: the server has closed, or is silent for 10 s. */
-static bool hear(struct client *client) {
-    struct pollfd ready = {.fd = client->fd, .events = POLLIN};
-    ssize_t size;
-
-    assert_true(client->size < sizeof(client->bytes));
-    if (poll(&ready, 1, 10000) != 1) return false;
-    size = recv(client->fd, client->bytes + client->size, sizeof(client->bytes) - client->size, 0);
-    if (size <= 0) return false;
-    client->size += (size_t)size;
-    return true;
-}
-
-static void drop(struct client *client, size_t size) {
-    client->size -= size;
-    memmove(client->bytes, client->bytes + size, client->size);
-}
-
-static void expect(struct client *client, const void *bytes, size_t size) {
-    while (client->size < size && hear(client)) continue;
-    assert_true(client->size >= size);
-    assert_memory_equal(client->bytes, bytes, size);
-    drop(client, size);
-}
-
-/* The status of the next answer, whose body is thrown away. 0: there is none. */
-static int hear_answer(struct client *client) {
-    size_t length = 0, head;
-    uint8_t *end;
-    char *found;
-    int status;
-
-    while (!(end = memmem(client->bytes, client->size, "\r\n\r\n", 4)))
-        if (!hear(client)) return 0;
-    *end = '\0';
-    head = (size_t)(end - client->bytes) + 4;
-    assert_memory_equal(client->bytes, "HTTP/1.1 ", 9);
-    status = (int)strtol((char *)client->bytes + 9, NULL, 10);
-    found = strstr((char *)client->bytes, "Content-Length: ");
-    if (found) length = strtoul(found + 16, NULL, 10);
-    while (client->size < head + length && hear(client)) continue;
-    assert_true(client->size >= head + length);
-    drop(client, head + length);
-    return status;
-}
-
-static bool is_closed(struct client *client) {
-    client->size = 0;
-    while (hear(client)) client->size = 0;
-    return recv(client->fd, client->bytes, 1, MSG_DONTWAIT) == 0 || errno == ECONNRESET;
-}
-
-#define UPGRADE(path)                                                                              \
-    "GET " path " HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"            \
-    "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
-
-static struct client *member(const char *upgrade) {
-    struct client *client = client_new();
-
-    say_text(client, upgrade);
-    assert_int_equal(hear_answer(client), 101);
-    return client;
-}
-
-/* A whole masked frame of a small payload; `first` is the byte with FIN and the opcode. */
-static size_t frame(uint8_t *out, uint8_t first, const char *payload, size_t size) {
-    assert_true(size < 126);
-    out[0] = first;
-    out[1] = (uint8_t)(0x80 | size);
-    memset(out + 2, 0, 4); /* a mask of zeros changes nothing */
-    memcpy(out + 6, payload, size);
-    return 6 + size;
-}
-
-static void send_frame(struct client *client, uint8_t first, const char *payload) {
-    uint8_t bytes[132];
-
-    say(client, bytes, frame(bytes, first, payload, strlen(payload)));
-}
-
-static void expect_close(struct client *client, unsigned code) {
-    uint8_t head[4];
-
-    while (client->size < 4 && hear(client)) continue;
-    assert_true(client->size >= 4);
-    memcpy(head, client->bytes, 4);
-    assert_int_equal(head[0], 0x88);
-    assert_int_equal(head[2] << 8 | head[3], code);
-    assert_true(is_closed(client));
+    return live_stop();
 }
 
 /* ---- HTTP ---------------------------------------------------------------------------------- */
@@ -235,10 +42,10 @@ static void pipelined_requests_are_answered_in_order(void **state) {
                          "3\r\nabc\r\n0\r\n\r\n");
     }
     for (int i = 0; i < 500; i++) {
-        assert_int_equal(hear_answer(client), 200);
-        assert_int_equal(hear_answer(client), 404);
-        assert_int_equal(hear_answer(client), 404);
-        if (i % 100 == 0) assert_int_equal(hear_answer(client), 404);
+        expect_answer(client, 200);
+        expect_answer(client, 404);
+        expect_answer(client, 404);
+        if (i % 100 == 0) expect_answer(client, 404);
     }
     client_free(client);
 }
@@ -266,7 +73,7 @@ static void what_could_be_read_in_two_ways_is_refused_and_closed(void **state) {
     for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
         struct client *client = client_new();
         say_text(client, cases[i].request);
-        assert_int_equal(hear_answer(client), cases[i].status);
+        expect_answer(client, cases[i].status);
         assert_true(is_closed(client));
         client_free(client);
     }
@@ -278,7 +85,7 @@ static void half_a_close_still_gets_its_answer(void **state) {
     (void)state;
     say_text(client, "GET /echo/half HTTP/1.1\r\nHost: h\r\n\r\n");
     shutdown(client->fd, SHUT_WR);
-    assert_int_equal(hear_answer(client), 404);
+    expect_answer(client, 404);
     assert_true(is_closed(client));
     client_free(client);
 }
@@ -299,8 +106,8 @@ static void rooms_of_both_workers_take_members_and_frames_sent_early(void **stat
         }
         say_text(client, upgrade);
         say(client, early, frame(early, 0x81, "early", 5));
-        if (i % 3 == 0) assert_int_equal(hear_answer(client), 200);
-        assert_int_equal(hear_answer(client), 101);
+        if (i % 3 == 0) expect_answer(client, 200);
+        expect_answer(client, 101);
         expect(client,
                "\x81\x05"
                "early",
@@ -317,7 +124,7 @@ static void a_byte_at_a_time_is_the_same(void **state) {
 
     (void)state;
     for (size_t i = 0; i < sizeof(upgrade) - 1; i++) say(client, upgrade + i, 1);
-    assert_int_equal(hear_answer(client), 101);
+    expect_answer(client, 101);
     size = frame(bytes, 0x01, "one", 3);
     size += frame(bytes + size, 0x89, "ping", 4);
     size += frame(bytes + size, 0x80, "two", 3);
@@ -452,7 +259,7 @@ static void an_upgrade_that_cannot_be_is_answered_in_http(void **state) {
     for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
         struct client *client = client_new();
         say_text(client, cases[i].request);
-        assert_int_equal(hear_answer(client), cases[i].status);
+        expect_answer(client, cases[i].status);
         client_free(client);
     }
 }
@@ -469,7 +276,7 @@ static void a_drain_finishes_requests_and_closes_with_1012(void **state) {
     kill(getpid(), SIGTERM);
     usleep(100000);
     say_text(asking, "lf");
-    assert_int_equal(hear_answer(asking), 404);
+    expect_answer(asking, 404);
     expect_close(idle, 1012);
     expect_close(other, 1012);
     client_free(idle);
@@ -496,13 +303,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(an_upgrade_that_cannot_be_is_answered_in_http),
         cmocka_unit_test(a_drain_finishes_requests_and_closes_with_1012),
     };
-    ssize_t size;
+    int code;
 
-    /* The compile child is this program again. */
-    if (argc > 1 && strcmp(argv[1], "compile-child") == 0)
-        return cli_compile_child(argc - 1, argv + 1);
-    size = readlink("/proc/self/exe", exe, sizeof(exe) - 1);
-    if (size <= 0) return 1;
-    exe[size] = '\0';
-    return cmocka_run_group_tests(tests, start, stop);
+    return live_main(argc, argv, &code) ? cmocka_run_group_tests(tests, start, stop) : code;
 }

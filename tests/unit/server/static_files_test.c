@@ -18,6 +18,7 @@
 
 /* Stands for the server's. */
 struct exchange {
+    bool has_policy;
     const char *if_none_match;
     int status;
     char type[64], etag[80], body[64];
@@ -41,6 +42,7 @@ void exchange_reply(struct exchange *exchange, int status, const char *content_t
 
     exchange->status = status;
     snprintf(exchange->type, sizeof(exchange->type), "%s", content_type ? content_type : "");
+    exchange->has_policy = strstr(headers, "Content-Security-Policy: default-src 'self'") != NULL;
     if (etag) sscanf(etag, "ETag: %79s", exchange->etag);
     snprintf(exchange->body, sizeof(exchange->body), "%.*s", (int)body.size,
              body.size ? (const char *)body.data : "");
@@ -151,6 +153,7 @@ static void an_etag_saves_the_body_until_the_file_changes(void **state) {
     test_file_write(rig->web, "index.html", "<p>hi again", 11);
     changed.if_none_match = first.etag;
     assert_true(static_web(&changed, rig->web, "/index.html"));
+    assert_false(changed.has_policy); /* the author's own page may load from anywhere */
     assert_int_equal(changed.status, 200);
     assert_string_equal(changed.body, "<p>hi again");
 }
@@ -161,6 +164,7 @@ static void the_console_is_in_the_binary(void **state) {
     (void)state;
     assert_true(static_console(&index, "/"));
     assert_string_equal(index.body, "<p>console");
+    assert_true(index.has_policy);
     assert_true(static_console(&file, "/a.mjs"));
     assert_string_equal(file.type, "text/javascript; charset=utf-8");
     again.if_none_match = file.etag;
