@@ -387,9 +387,7 @@ static void call_apply_event(struct call *call, ramp_event *event) {
                         (uint64_t)event->period_ms * 1000000u))
             host_log(host, 3, room->service->name, room->id, "no memory for a timer");
         break;
-    case RAMP_EVENT_TIMER_CLEAR:
-        timers_clear(&room->timers, &host->timers, event->timer_id);
-        break;
+    case RAMP_EVENT_TIMER_CLEAR: timers_clear(&room->timers, &host->timers, event->timer_id); break;
     default: break;
     }
 }
@@ -492,9 +490,15 @@ static void call_skip_gone(struct call *call) {
         ramp_event *event = &batch->events[i];
         ramp_connection **to = (ramp_connection **)(uintptr_t)event->to;
         size_t kept = 0;
+        /* Broadcasts share their recipients: those that have gone stay, behind the others. */
         for (size_t k = 0; k < event->to_count; k++) {
-            if (to[k]->state == CONNECTION_GONE) connection_release(to[k]);
-            else to[kept++] = to[k];
+            ramp_connection *connection = to[k];
+            if (connection->state == CONNECTION_GONE) {
+                connection_release(connection);
+                continue;
+            }
+            to[k] = to[kept];
+            to[kept++] = connection;
         }
         event->to_count = kept;
         if (!event->connection || event->connection->state != CONNECTION_GONE) continue;

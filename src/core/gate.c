@@ -375,6 +375,7 @@ static void gate_state_failed(struct room *room, const char *why) {
     struct call *call = list_item(room->gate.batches.next, struct call, in_gate);
 
     room_host(room)->saves_failed++;
+    room_state_unsaved(room);
     if (call->kind != RAMP_CALL_SAVE) {
         gate_fail(room, why);
         return;

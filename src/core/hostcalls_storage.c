@@ -47,9 +47,8 @@ static ramp_event *add_write(struct call *call, ramp_event_type type, ramp_bytes
 }
 
 static ramp_kv_key kv_key(const struct call *call, uint32_t scope, ramp_bytes key) {
-    return (ramp_kv_key){.service = call->room->service->name,
-                         .room = scope ? NULL : call->room->id,
-                         .key = key};
+    return (ramp_kv_key){
+        .service = call->room->service->name, .room = scope ? NULL : call->room->id, .key = key};
 }
 
 static int32_t write_kv(struct call *call, ramp_event_type type, uint32_t scope, ramp_bytes key,
@@ -82,15 +81,15 @@ IMPORT(kv_set) {
     IMPORT_IN_HANDLER();
     IMPORT_BYTES(key, 1);
     IMPORT_BYTES(value, 3);
-    return answer(values, write_kv(call, RAMP_EVENT_KV_SET, values[0].u32, key, value,
-                                   values[5].i64));
+    return answer(values,
+                  write_kv(call, RAMP_EVENT_KV_SET, values[0].u32, key, value, values[5].i64));
 }
 
 IMPORT(kv_del) {
     IMPORT_IN_HANDLER();
     IMPORT_BYTES(key, 1);
-    return answer(
-        values, write_kv(call, RAMP_EVENT_KV_DEL, values[0].u32, key, (ramp_bytes){0}, 0));
+    return answer(values,
+                  write_kv(call, RAMP_EVENT_KV_DEL, values[0].u32, key, (ramp_bytes){0}, 0));
 }
 
 IMPORT(kv_sync) {
@@ -101,8 +100,7 @@ IMPORT(kv_sync) {
     return answer(values, RAMP_OK);
 }
 
-static int32_t write_db(struct call *call, ramp_event_type type, ramp_bytes key,
-                        ramp_bytes value) {
+static int32_t write_db(struct call *call, ramp_event_type type, ramp_bytes key, ramp_bytes value) {
     struct batch *batch = &call->batch;
     size_t size = key.size + value.size;
     int32_t error = check_write(key, value);
@@ -169,6 +167,16 @@ static struct engine_trap *answer_later(union engine_value *values, int32_t erro
     return answer(values, error ? error : PENDING);
 }
 
+/* What lies elsewhere, and may be gone before result_read() comes: the call keeps its own. */
+static struct engine_trap *give_copy(struct call *call, union engine_value *values,
+                                     ramp_bytes value, uint32_t out, uint32_t cap) {
+    char *copy = call_text(call, value.size);
+
+    if (value.size && !copy) return answer(values, RAMP_LIMIT);
+    if (value.size) memcpy(copy, value.data, value.size);
+    return give(call, values, (ramp_bytes){copy, value.size}, out, cap);
+}
+
 IMPORT(kv_get) {
     IMPORT_IN_HANDLER();
     IMPORT_BYTES(key, 1);
@@ -179,7 +187,6 @@ IMPORT(kv_get) {
     const ramp_kv_key full = kv_key(call, scope, key);
     const struct kv_now now = {.ns = host->now_ns, .wall_ms = host_wall_ms(host)};
     ramp_bytes value;
-    char *copy;
 
     if (error) return answer(values, error);
     if (!host->options.kv) return answer(values, RAMP_UNAVAILABLE);
@@ -188,11 +195,7 @@ IMPORT(kv_get) {
     case KV_UNKNOWN: return answer_later(values, pending_kv_get(call, (uint8_t)scope, key));
     case KV_FOUND: break;
     }
-    /* It may be forgotten before result_read() comes: the call keeps its own. */
-    copy = call_text(call, value.size);
-    if (value.size && !copy) return answer(values, RAMP_LIMIT);
-    if (value.size) memcpy(copy, value.data, value.size);
-    return give(call, values, (ramp_bytes){copy, value.size}, out, cap);
+    return give_copy(call, values, value, out, cap);
 }
 
 IMPORT(db_get) {
@@ -205,7 +208,7 @@ IMPORT(db_get) {
     if (error) return answer(values, error);
     if (!call_host(call)->options.db) return answer(values, RAMP_UNAVAILABLE);
     switch (overlay_find(call, key, &value)) {
-    case OVERLAY_VALUE: return give(call, values, value, out, cap);
+    case OVERLAY_VALUE: return give_copy(call, values, value, out, cap);
     case OVERLAY_DELETED: return answer(values, RAMP_NOT_FOUND);
     case OVERLAY_NONE: break;
     }

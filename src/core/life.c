@@ -145,6 +145,7 @@ static void load_done(ramp_host *host, struct request *request, struct answer *a
     room->state_loaded = true;
     room->has_state = status == RAMP_OK;
     room->state_current = room->has_state && (answer->answer.flags & RAMP_STATE_CURRENT);
+    room->state_marks = room->has_state && answer->answer.flags;
     if (room->has_state) {
         room->saved = answer;
         if (room->open_reason == OPEN_FRESH && !(answer->answer.flags & RAMP_STATE_ENDED))
@@ -303,11 +304,19 @@ void room_save_failed(struct room *room) {
     room_make_ready(room);
 }
 
+/* It may have been stored all the same, or may yet be: what is stored then is not what the room has. */
+void room_state_unsaved(struct room *room) {
+    const ramp_states *states = room_host(room)->options.states;
+
+    states->mark(states->context, room->service->name, room->id);
+    room->state_marks = true; /* the next call marks it again */
+}
+
 void room_state_saved(struct room *room, uint64_t call_number) {
     const ramp_states *states = room_host(room)->options.states;
 
     room->has_state = true;
-    room->state_current = call_number == room->calls && !room->call;
+    room->state_current = room->state_marks = call_number == room->calls && !room->call;
     if (!room->state_current) states->mark(states->context, room->service->name, room->id);
 }
 
@@ -349,6 +358,11 @@ enum begun room_begin_switch(struct room *room) {
         room_set_module(room, next);
         table_unpin(&room_host(room)->table, next);
         service_room_switched(room->service, room, SWITCH_MOVED);
+        return BEGUN_FAILED;
+    }
+    if (room->save_failed) { /* a short while ago: it has something that is not saved */
+        room_set_next(room, NULL);
+        service_room_switched(room->service, room, SWITCH_KEPT);
         return BEGUN_FAILED;
     }
     if (room_must_save(room)) return room_begin_save(room) ? BEGUN_CALL : BEGUN_WAITS;

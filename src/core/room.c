@@ -444,9 +444,9 @@ static struct call *room_new_call(struct room *room, ramp_call_kind kind) {
     room->call = call_new(room, kind);
     if (room->call) {
         if (kind != RAMP_CALL_CLOSE) room->is_saved = false;
-        if (kind != RAMP_CALL_CLOSE && room->state_current) { /* not any more */
+        if (kind != RAMP_CALL_CLOSE && room->state_marks) { /* not any more */
             const ramp_states *states = host->options.states;
-            room->state_current = false;
+            room->state_current = room->state_marks = false;
             states->mark(states->context, room->service->name, room->id);
         }
         return room->call;
@@ -632,7 +632,8 @@ static enum next room_next_alarm(struct room *room) {
 
     if (gate->has_head || gate_alarm(gate) != 0)
         return room_alarm_is_due(room) ? NEXT_CALL : NEXT_AGAIN;
-    if (gate_is_lost(gate) || gate_want_head(room)) return NEXT_NOTHING;
+    if (gate_is_lost(gate)) return NEXT_CALL; /* it is refused, with what is behind it */
+    if (gate_want_head(room)) return NEXT_NOTHING;
     room_head_unknown(room, "no memory");
     return NEXT_AGAIN;
 }
@@ -799,6 +800,9 @@ static void room_begin_wait(struct room *room) {
     room->waiting = true;
     room->wait_deadline.due = wait_due;
     deadline_set(host, &room->wait_deadline, host->now_ns + room->call->wait_left_ns);
+    if (host->stop_stage < RAMP_STOP_WAITS) return;
+    pendings_expire(room->call);
+    room_wake(room);
 }
 
 void room_wake(struct room *room) {
@@ -860,6 +864,10 @@ void room_stop(struct room *room) {
     if (room->waiting) {
         pendings_expire(room->call);
         room_wake(room);
+    }
+    if (room->save_failed && room->service->host->stop_stage >= RAMP_STOP_ROOMS) {
+        deadline_clear(room->service->host, &room->life_deadline);
+        room->save_failed = false; /* once more */
     }
     room_make_ready(room);
 }

@@ -84,6 +84,7 @@ struct room {
     bool state_loaded;  /* `saved` is what the store has */
     bool has_state;     /* a state is stored */
     bool state_current; /* no call has run since it was saved */
+    bool state_marks;   /* the store says that, or that the room has ended: the next call marks it */
     bool is_saved;      /* on_save has returned, and no call has run since */
     bool save_failed;   /* ... has failed, a short while ago */
     uint64_t calls, calls_failed, cpu_ns;
@@ -136,6 +137,8 @@ void room_head_known(struct room *room);
 void room_head_unknown(struct room *room, const char *why);
 /* In life.c: the state that the room's call of this number has saved is stored. */
 void room_state_saved(struct room *room, uint64_t call_number);
+/* ... is not, as far as is known. */
+void room_state_unsaved(struct room *room);
 void room_save_failed(struct room *room);
 
 /* For host.c: the host has come to the next stage of its end. */

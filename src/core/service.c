@@ -67,7 +67,8 @@ void service_free(struct service *service) {
     ramp_host *host = service->host;
     size_t index = 0;
 
-    service->held++; /* against service_release() of its last room */
+    service->held++;                /* against service_release() of its last room */
+    service->update_wanted = false; /* nobody is told how it ended */
     for (struct map_entry *entry; (entry = map_next(&service->rooms, &index)); index = 0)
         room_free(entry->value);
     if (service->state == SERVICE_LOADING) service_cancel(service);
@@ -161,8 +162,11 @@ static void service_fail(struct service *service, const ramp_error *error) {
     host->loads_failed++;
     host->loads_refused += refused;
     /* A name that is not there is for anybody to ask for. */
-    host_log(host, error->status == RAMP_NOT_FOUND ? 0 : refused ? 2 : 3, service->name, "",
-             "cannot load: %s", error->message);
+    host_log(host,
+             error->status == RAMP_NOT_FOUND ? 0
+             : refused                       ? 2
+                                             : 3,
+             service->name, "", "cannot load: %s", error->message);
     service->error = *error;
     service->state = SERVICE_IDLE;
     if (!service->module && !refused) {
@@ -232,7 +236,8 @@ static void service_place(struct service *service, struct load_copy *copy) {
     bool is_live = old && old->room_count > 0;
     ramp_status status;
 
-    if (is_live) old->pin_count++; /* its rooms change over: they do not make way for their own version */
+    if (is_live)
+        old->pin_count++; /* its rooms change over: they do not make way for their own version */
     status = table_place(host, &copy->answer, old != NULL, &module, &error);
     if (is_live) old->pin_count--;
     if (status == RAMP_BUSY) {

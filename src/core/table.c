@@ -33,6 +33,7 @@ static void module_free(struct module *module) {
 void table_stop(struct table *table) {
     for (uint32_t i = 0; table->entries && i < table_slots(table); i++)
         if (table->entries[i]) table->entries[i]->evicting = false;
+    while (list_pop_front(&table->waiting)) continue; /* nobody is told that there is no place */
 }
 
 void table_done(ramp_host *host) {
@@ -183,8 +184,7 @@ static ramp_status table_load(ramp_host *host, const ramp_load_answer *answer,
     module->id = answer->id;
     module_id_text(module);
     module->code = artefact.code;
-    module->can_save =
-        host->options.states && engine_module_has(module->code, EXPORT_on_save);
+    module->can_save = host->options.states && engine_module_has(module->code, EXPORT_on_save);
     module->lines = artefact.lines;
     module->size = artefact.size;
     list_init(&module->services);

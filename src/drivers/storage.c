@@ -8,16 +8,19 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <limits.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/statvfs.h>
 #include <time.h>
 
-#define SUBJECTS   (2 * LIMIT_STORAGE_GROUP) /* a power of two */
-#define LINE_SIZE  512
-#define STACK_SIZE (512u << 10)
+#define SUBJECTS    (2 * LIMIT_STORAGE_GROUP) /* a power of two */
+#define LINE_SIZE   512
+#define DISK_NEEDED (128u << 10)
+#define STACK_SIZE  (512u << 10)
 
 static_assert((SUBJECTS & (SUBJECTS - 1)) == 0, "places are found by a mask");
 
@@ -222,13 +225,17 @@ static ramp_status open_file(struct storage *storage, bool check, ramp_error *re
     return RAMP_OK;
 }
 
-/* What the file or the kernel says of itself is not to be trusted any more. */
-static void go_away(struct storage *storage) {
-    sqlite_close(&storage->file, true);
+static void begin_away(struct storage *storage) {
     storage->is_open = false;
     storage->away_since_ms = storage->retry_at_ms = now_ms();
     storage->retry_ms = LIMIT_STORAGE_RETRY_MS_MIN;
     set(&storage->counters.away, 1);
+}
+
+/* What the file or the kernel says of itself is not to be trusted any more. */
+static void go_away(struct storage *storage) {
+    sqlite_close(&storage->file, true);
+    begin_away(storage);
 }
 
 /* Notes a failure outside a transaction; true: the file has been closed. */
@@ -697,6 +704,17 @@ static void storage_free(struct storage *storage) {
     mem_free(storage);
 }
 
+/* Not enough is left for the first pages of a log and its index. */
+static bool disk_is_full(const char *path) {
+    char folder[PATH_MAX];
+    const char *slash = strrchr(path, '/');
+    struct statvfs disk;
+
+    if (slash) snprintf(folder, sizeof(folder), "%.*s", (int)(slash - path + 1), path);
+    if (statvfs(slash ? folder : ".", &disk) != 0) return false;
+    return (uint64_t)disk.f_bavail * disk.f_frsize < DISK_NEEDED;
+}
+
 ramp_status storage_open(const struct storage_options *options, const struct storage_kind *kind,
                          void *owner, struct storage **ret_storage, ramp_error *reterr) {
     struct storage *storage = mem_zalloc(sizeof(*storage));
@@ -717,6 +735,12 @@ ramp_status storage_open(const struct storage_options *options, const struct sto
     if (!storage->path || (options->vfs && !storage->vfs)) goto fail;
     make_lock(storage);
     status = open_file(storage, false, reterr);
+    if (status == RAMP_UNAVAILABLE && disk_is_full(storage->path)) {
+        /* Rooms that store nothing can be served meanwhile; space may come. */
+        begin_away(storage);
+        log_line(storage, ERROR, "%s; it is tried again", reterr->message);
+        status = RAMP_OK;
+    }
     if (status) goto fail;
     if (!start_thread(storage)) {
         status = error_set(reterr, RAMP_UNAVAILABLE, "cannot start a thread for %s: %s",

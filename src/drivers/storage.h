@@ -89,7 +89,8 @@ struct storage_options {
     size_t queue_bytes;
 };
 
-/* Opens the file and starts the thread. `kind` and `owner` must outlive it. */
+/* Opens the file and starts the thread. On a full disk it begins as after a failure: it is tried again,
+ * and requests wait. `kind` and `owner` must outlive it. */
 RAMP_CHECK ramp_status storage_open(const struct storage_options *options,
                                     const struct storage_kind *kind, void *owner,
                                     struct storage **ret_storage, ramp_error *reterr);

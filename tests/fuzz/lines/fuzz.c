@@ -27,7 +27,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     where = malloc(cap + 1);
     if (size) memcpy(section, data, size);
     if (lines_find((ramp_bytes){section, size}, &failure, where, cap)) {
-        assert(size && section[0] == 1);
+        assert(size && (section[0] & 0x7f) == 1); /* 81 00 is 1, too */
         if (cap > 50) assert(strchr(where, ':'));
     }
     if (cap) {

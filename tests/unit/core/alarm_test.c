@@ -169,6 +169,23 @@ static void of_hosts_that_share_a_db_the_owner_fires(void **state) {
     assert_int_equal(storage_head("s", "theirs").alarm_ms, wall(20000));
 }
 
+/* Others' fill the first page of what the db lists. */
+static void an_alarm_behind_a_page_of_others_is_found(void **state) {
+    char id[16];
+    (void)state;
+    for (uint32_t i = 0; i < LIMIT_ALARM_PAGE + 10; i++) {
+        snprintf(id, sizeof(id), "r%u", i);
+        storage_put(SHELF_HEAD, "s", id, (ramp_bytes){0}, (ramp_bytes){0})->head =
+            (ramp_head){.number = 1, .writer = 1, .alarm_ms = wall(0)};
+    }
+    storage_put(SHELF_HEAD, "s", "mine", (ramp_bytes){0}, (ramp_bytes){0})->head =
+        (ramp_head){.number = 1, .writer = 1, .alarm_ms = wall(1)};
+    rig_open_with(&(ramp_host_options){.owns_room = owns});
+    pass(1);
+    rig_expect(&rig, "s/mine: open\ns/mine: alarm\n");
+    assert_int_equal(storage.asked[DB_ALARMS], 2);
+}
+
 /* More than the db lists at a time. */
 static void thousands_of_alarms_fire_after_a_restart(void **state) {
     enum { ROOMS = 2500 };
@@ -215,10 +232,18 @@ static void an_alarm_whose_handler_fails_is_tried_six_times_more(void **state) {
     pass(3600000);
     rig_expect(&rig, "");
     assert_null(storage_row("never"));
-    /* A new one has all its tries again. */
+    /* A new one has all its tries again; also one that is set between two tries. */
     ask_alarm("r", wall(0));
     rig_forget(&rig);
     pass(2000);
+    rig_expect(&rig, "alarm FAILED PANICKED\nerror\n");
+    pass(40000);
+    rig_forget(&rig);
+    ask_alarm("r", wall(1));
+    rig_forget(&rig);
+    pass(1999);
+    rig_expect(&rig, "");
+    pass(1);
     rig_expect(&rig, "alarm FAILED PANICKED\nerror\n");
 }
 
@@ -419,6 +444,7 @@ int main(void) {
         TEST_STORAGE(an_alarm_wakes_a_room_that_has_ended),
         TEST_STORAGE(an_alarm_survives_a_restart),
         TEST_STORAGE(of_hosts_that_share_a_db_the_owner_fires),
+        TEST_STORAGE_ALONE(an_alarm_behind_a_page_of_others_is_found),
         TEST_STORAGE_ALONE(thousands_of_alarms_fire_after_a_restart),
         TEST_STORAGE(an_alarm_whose_handler_fails_is_tried_six_times_more),
         TEST_STORAGE(an_alarm_whose_handler_traps_fires_again_in_a_new_instance),
