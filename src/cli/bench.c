@@ -16,7 +16,8 @@
 
 #define FILES_RESERVED 64 /* descriptors that are not for connections */
 
-static const char *const scenarios[] = {"echo", "broadcast", "storm", "load", "storing", "idle", "all"};
+static const char *const scenarios[] = {"echo",    "broadcast", "storm", "load",
+                                        "storing", "idle",      "all"};
 #define SCENARIO_COUNT (sizeof(scenarios) / sizeof(scenarios[0]))
 
 static bool wants(const struct bench *bench, const char *scenario) {

@@ -39,11 +39,10 @@ static ramp_status read_stored(const struct bench *bench, const char *file,
     ramp_status status = bench_server_token(&bench->server, &token, reterr);
 
     if (!status)
-        status =
-            client_send(&bench->target,
-                        &(struct client_request){
-                            .method = "GET", .path = "/metrics", .token = token.data},
-                        &answer, reterr);
+        status = client_send(
+            &bench->target,
+            &(struct client_request){.method = "GET", .path = "/metrics", .token = token.data},
+            &answer, reterr);
     if (!status)
         *ret_stored = (struct stored){counter(answer.body.data, "commits", file),
                                       counter(answer.body.data, "writes", file),
@@ -60,9 +59,9 @@ static void tell_stored(struct bench *bench, const char *name, const struct stor
     double commit_ms = commits > 0 ? (after->commit_ns - before->commit_ns) / commits / 1e6 : 0;
 
     if (bench->json) {
-        json_array_append_new(
-            bench->results, json_pack("{s:s, s:f, s:f, s:f}", "scenario", name, "commits_per_second",
-                                      commits / seconds, "group", group, "commit_ms", commit_ms));
+        json_array_append_new(bench->results, json_pack("{s:s, s:f, s:f, s:f}", "scenario", name,
+                                                        "commits_per_second", commits / seconds,
+                                                        "group", group, "commit_ms", commit_ms));
     } else {
         printf("  %.0f transactions/s of %.1f writes each; one takes %.2f ms\n", commits / seconds,
                group, commit_ms);

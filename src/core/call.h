@@ -40,24 +40,25 @@ struct call {
     bool slice_used; /* an epoch came while it ran */
     bool overran;    /* ... and it was the call that had used the time */
     bool suspendable;
-    bool skipped;    /* the module has no such handler: done without it */
-    bool is_silent;  /* made by the host to clear an alarm: nobody is told */
-    bool is_held;    /* it waits behind the gate: its connections stay until it leaves */
-    bool is_stored;  /* what it wrote is */
+    bool skipped;   /* the module has no such handler: done without it */
+    bool is_silent; /* made by the host to clear an alarm: nobody is told */
+    bool is_held;   /* it waits behind the gate: its connections stay until it leaves */
+    bool is_stored; /* what it wrote is */
     bool clears_alarm;
     bool waits_expired; /* whatever it asks for is TIMEOUT */
-    uint8_t handler; /* enum guest_export */
+    uint8_t handler;    /* enum guest_export */
     void *tag;
     ramp_connection *connection;
     int32_t arguments[3];
     ramp_bytes payload; /* in the inbox; until the handler ends */
     struct batch batch;
-    ramp_bytes result; /* what result_read reads; in `text`, `delivered`, a connection or the room */
-    struct list pendings;       /* FIFO of struct pending */
-    struct pending *delivered;  /* what wait() has delivered last */
+    ramp_bytes
+        result; /* what result_read reads; in `text`, `delivered`, a connection or the room */
+    struct list pendings;      /* FIFO of struct pending */
+    struct pending *delivered; /* what wait() has delivered last */
     uint32_t pending_count;
     uint64_t wait_left_ns, wait_since_ns;
-    struct list in_gate; /* room->gate.batches */
+    struct list in_gate;   /* room->gate.batches */
     struct list kv_values; /* struct kv_value: what it writes to kv, until its batch leaves */
     uint64_t sync_mark;
     uint64_t number;  /* of the room's calls, when it has ended */

@@ -17,10 +17,10 @@ struct batch_block;
 
 /* What a batch needs before, or besides, its leaving; bits of struct batch.needs. */
 enum {
-    BATCH_DB = 1,     /* db_set, db_del */
-    BATCH_ALARM = 2,  /* alarm_set */
-    BATCH_STATE = 4,  /* state_save */
-    BATCH_SYNC = 8    /* kv_sync */
+    BATCH_DB = 1,    /* db_set, db_del */
+    BATCH_ALARM = 2, /* alarm_set */
+    BATCH_STATE = 4, /* state_save */
+    BATCH_SYNC = 8   /* kv_sync */
 };
 
 struct batch {

@@ -40,8 +40,8 @@ struct ramp_host {
     struct heap deadlines;     /* struct deadline */
     struct map requests;       /* ticket -> request that a driver has not answered yet */
     struct list request_answers, lost_answers; /* see requests.h */
-    struct list syncing;       /* gates that wait for the kv backend */
-    struct list switching;     /* rooms that wait for the place of a second instance */
+    struct list syncing;                       /* gates that wait for the kv backend */
+    struct list switching; /* rooms that wait for the place of a second instance */
     struct kv kv;
     struct alarms alarms;
     struct inbox_pool chunks;

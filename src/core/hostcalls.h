@@ -49,7 +49,6 @@
     if (!guest_slice(call->room, out, cap)) return bad_pointer();                                  \
     call_drop_result(call)
 
-
 #define HANDLER(name, parameters, names, doc)
 #define HOSTCALL(name, kind, parameters, result, names, doc) hostcall_declare_##kind(name)
 #include "core/hostcalls.def"
@@ -74,7 +73,8 @@ static inline struct engine_trap *bad_pointer(void) {
     return engine_trap_new("a pointer handed to a host function lies outside of the memory");
 }
 
-static inline bool guest_bytes(struct call *call, uint32_t offset, uint32_t size, ramp_bytes *ret_bytes) {
+static inline bool guest_bytes(struct call *call, uint32_t offset, uint32_t size,
+                               ramp_bytes *ret_bytes) {
     const uint8_t *bytes = guest_slice(call->room, offset, size);
 
     if (!bytes) return false;
@@ -84,8 +84,8 @@ static inline bool guest_bytes(struct call *call, uint32_t offset, uint32_t size
 
 /* Hands out a result: as much as fits at (out, cap), all of it to result_read(). `result` stays good until
  * the call's next import with (out, cap). */
-static inline struct engine_trap *give(struct call *call, union engine_value *values, ramp_bytes result,
-                                uint32_t out, uint32_t cap) {
+static inline struct engine_trap *give(struct call *call, union engine_value *values,
+                                       ramp_bytes result, uint32_t out, uint32_t cap) {
     uint8_t *to = guest_slice(call->room, out, cap); /* IMPORT_OUT() has looked */
     size_t size = result.size < cap ? result.size : cap;
 

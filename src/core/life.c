@@ -205,12 +205,15 @@ static void look_again(ramp_host *host, struct deadline *deadline) {
  * there is none. */
 static bool room_take_place(struct room *room) {
     ramp_host *host = room_host(room);
-    struct list *node = host->idle.next;
+    struct room *idle = NULL;
 
-    while (node != &host->idle && list_item(node, struct room, in_idle)->save_failed)
-        node = node->next;
-    if (node == &host->idle) return false;
-    room_end(list_item(node, struct room, in_idle));
+    list_each(&host->idle, node, following) {
+        idle = list_item(node, struct room, in_idle);
+        if (idle->instance && !idle->save_failed) break;
+        idle = NULL;
+    }
+    if (!idle) return false;
+    room_end(idle);
     room->life_deadline.due = look_again; /* it may have found something to do instead */
     deadline_set(host, &room->life_deadline, host->now_ns + LIMIT_RETRY_MS * MS);
     return true;

@@ -529,16 +529,17 @@ static bool room_begin_error(struct room *room) {
 
 enum next { NEXT_CALL, NEXT_AGAIN, NEXT_NOTHING, NEXT_GONE };
 
-static enum next room_nothing_left(struct room *room) {
+static enum next room_nothing_left(struct room *room, bool ends) {
     ramp_host *host = room->service->host;
 
     if (!gate_is_open(&room->gate)) return NEXT_NOTHING; /* it is woken when it is */
-    if (!room->is_open && room->member_count == 0) {
+    /* One that has lost its instance is kept for a while: its next call is told how (CONTRACT 2.5, 2.10). */
+    if (!room->is_open && room->member_count == 0 &&
+        (ends || room->open_reason == OPEN_FRESH || host->options.room_idle_ms == UINT32_MAX)) {
         room_free(room);
         return NEXT_GONE;
     }
-    if (room->is_open && room->member_count == 0 && room->timers.count == 0 &&
-        list_empty(&room->in_idle)) {
+    if (room->member_count == 0 && room->timers.count == 0 && list_empty(&room->in_idle)) {
         room->idle_since_ns = host->now_ns;
         list_push_back(&host->idle, &room->in_idle);
     }
@@ -553,11 +554,11 @@ static void room_make_way(struct room *room) {
 
 /* A room without an instance has something to do, or is changing over to another version. */
 static enum next room_next_open(struct room *room) {
-    bool is_idle = room->inbox.count == 0 && !room->aside.instance;
+    bool is_idle = room->inbox.count == 0 && !room->aside.instance, ends = room->ending;
 
-    if (room->ending && is_idle && room->member_count > 0) room_make_way(room);
+    if (ends && is_idle && room->member_count > 0) room_make_way(room);
     room->ending = false;
-    if (is_idle) return room_nothing_left(room);
+    if (is_idle) return room_nothing_left(room, ends);
     if (gate_is_lost(&room->gate)) { /* whether its last commit has landed is not known */
         room_refuse_queued(room, RAMP_UNAVAILABLE, "the room's database does not answer");
         return NEXT_NOTHING;
@@ -599,7 +600,7 @@ static enum next room_next_end(struct room *room) {
     if (room->save_failed) {
         if (room->ending) table_keep(host, room->module);
         room->ending = false;
-        return room_nothing_left(room);
+        return room_nothing_left(room, false);
     }
     if (room->member_count > 0) {
         room->ending = false;
@@ -644,7 +645,8 @@ static enum next room_next(struct room *room) {
     enum next next;
 
     for (;; next = NEXT_AGAIN) {
-        if (host->stop_stage >= RAMP_STOP_ROOMS && !room->aside.instance) return room_next_stop(room);
+        if (host->stop_stage >= RAMP_STOP_ROOMS && !room->aside.instance)
+            return room_next_stop(room);
         if (gate_is_full(&room->gate)) return NEXT_NOTHING;
         if (room->aside.instance && !room->is_open) {
             next = room_next_open(room);
@@ -669,7 +671,7 @@ static enum next room_next(struct room *room) {
         } else {
             if (room->ending) table_keep(room->service->host, room->module);
             room->ending = false;
-            return room_nothing_left(room);
+            return room_nothing_left(room, false);
         }
         if (next != NEXT_AGAIN) return next;
     }
@@ -846,8 +848,7 @@ static void room_drop_call(struct room *room, const char *message) {
 void room_commit_lost(struct room *room, const char *message) {
     ramp_host *host = room->service->host;
 
-    host_log(host, 3, room->service->name, room->id, "a commit was lost: %s",
-             message);
+    host_log(host, 3, room->service->name, room->id, "a commit was lost: %s", message);
     if (room->aside.instance) room_restore(room, message);
     room_close_instance(room);
     room_drop_call(room, message);
@@ -856,7 +857,8 @@ void room_commit_lost(struct room *room, const char *message) {
     room->failure = NULL;
     room_part_members(room, 1011, "what the room wrote could not be stored");
     if (gate_is_lost(&room->gate)) room_refuse_queued(room, RAMP_UNAVAILABLE, message);
-    else if (host->stop_stage < RAMP_STOP_COMMITS && !gate_want_head(room)) room_head_unknown(room, "no memory");
+    else if (host->stop_stage < RAMP_STOP_COMMITS && !gate_want_head(room))
+        room_head_unknown(room, "no memory");
     room_make_ready(room);
 }
 

@@ -53,7 +53,7 @@ struct room {
     uint32_t guest_inbox, guest_inbox_cap, guest_flags; /* the descriptor of ramp_abi_v1 */
     uint32_t sequence;                                  /* of calls */
     struct aside aside;
-    struct call *call; /* running or suspended */
+    struct call *call;        /* running or suspended */
     struct call *clear_alarm; /* enters the gate behind the running call */
     struct gate gate;
     struct deadline wait_deadline; /* of the call that is suspended in wait() */
@@ -68,12 +68,13 @@ struct room {
     struct timers timers;
     struct failure_note *failure;
     struct request state_request;
-    struct deadline life_deadline; /* the state's loading; a state that could not be saved; a retry */
-    struct answer *saved;          /* the state, while the room opens; NULL: there is none */
-    struct list in_run;            /* service->ready or ->parked */
-    struct list in_module;         /* module->rooms */
-    struct list in_idle;           /* host->idle */
-    struct list in_switch;         /* host->switching: it waits for the place of a second instance */
+    struct deadline
+        life_deadline;     /* the state's loading; a state that could not be saved; a retry */
+    struct answer *saved;  /* the state, while the room opens; NULL: there is none */
+    struct list in_run;    /* service->ready or ->parked */
+    struct list in_module; /* module->rooms */
+    struct list in_idle;   /* host->idle */
+    struct list in_switch; /* host->switching: it waits for the place of a second instance */
     uint64_t idle_since_ns;
     uint8_t open_reason;
     bool is_open;       /* on_open has succeeded */
@@ -84,9 +85,9 @@ struct room {
     bool state_loaded;  /* `saved` is what the store has */
     bool has_state;     /* a state is stored */
     bool state_current; /* no call has run since it was saved */
-    bool state_marks;   /* the store says that, or that the room has ended: the next call marks it */
-    bool is_saved;      /* on_save has returned, and no call has run since */
-    bool save_failed;   /* ... has failed, a short while ago */
+    bool state_marks; /* the store says that, or that the room has ended: the next call marks it */
+    bool is_saved;    /* on_save has returned, and no call has run since */
+    bool save_failed; /* ... has failed, a short while ago */
     uint64_t calls, calls_failed, cpu_ns;
     uint8_t id_size;
     char id[];

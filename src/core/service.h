@@ -43,7 +43,7 @@ struct service {
     uint32_t switching; /* rooms that have not changed over yet */
     uint32_t rooms_moved, rooms_kept, connections_kept;
     struct deadline switch_deadline; /* the update is reported then at the latest */
-    uint32_t held; /* in use by a loop: not freed */
+    uint32_t held;                   /* in use by a loop: not freed */
     uint64_t cpu_ns;
     uint64_t log_second; /* rate limit of log lines */
     uint32_t log_count, log_dropped;

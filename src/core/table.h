@@ -23,7 +23,7 @@ struct module {
     ramp_module_id id;
     char id_text[2 * RAMP_MODULE_ID_SIZE + 1];
     struct engine_module *code;
-    bool can_save; /* it has on_save, and there is somewhere to put a state */
+    bool can_save;            /* it has on_save, and there is somewhere to put a state */
     ramp_bytes lines;         /* its ramp.lines section; owned */
     size_t size;              /* bytes of the artefact */
     uint64_t last_request_ns; /* monotonic: the latest call */

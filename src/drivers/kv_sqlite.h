@@ -6,8 +6,8 @@
  * After:    storage.c.
  *
  * Writes are answered when they are on the disk; a host flushes every 50 ms, so that costs few fsyncs. A
- * key that has expired reads as absent from then on; its row goes later, LIMIT_STORAGE_TIDY_ROWS at a time. A service's own keys have the room "",
- * which no room has.
+ * key that has expired reads as absent from then on; its row goes later, LIMIT_STORAGE_TIDY_ROWS at a
+ * time. A service's own keys have the room "", which no room has.
  */
 #ifndef DRIVERS_KV_SQLITE_H
 #define DRIVERS_KV_SQLITE_H

@@ -139,6 +139,7 @@ struct room {
     bool was_restarted;
     bool may_have_landed;      /* what is told to be lost may be stored, and rightly so */
     bool is_unsettled;         /* a commit was given up as the host stopped: it may land yet */
+    bool may_be_gone;          /* nobody was in it when its instance was thrown away */
     bool is_stale_unsure;      /* whether calls ran since what is saved */
     int64_t maybe_saved[PAST]; /* what saves that failed may have left, or may yet leave */
     size_t maybe_count;
@@ -622,9 +623,19 @@ static struct entry *next_entry(struct room *room, const ramp_outcome *outcome) 
     return entry;
 }
 
+/* Without anybody in it, a room whose instance was thrown away is gone; its next life is a new one. */
+static bool is_alone(const struct room *room) {
+    const struct client *clients = sim.clients[room->service][room->name[1] - '0'];
+
+    for (size_t i = 0; i < CLIENTS; i++)
+        if (clients[i].state != OUT) return false;
+    return room->head == room->tail;
+}
+
 /* A call's commit was lost; why? */
 static void note_loss(struct room *room, const char *message) {
     room->is_open = false;
+    room->may_be_gone = is_alone(room);
     room->was_lost = room->is_stale_unsure = true;
     if (strstr(message, "the server stops")) room->is_unsettled = true;
     if (strstr(message, "is not known") || strstr(message, "state could not be saved"))
@@ -660,6 +671,7 @@ static void check_program(struct room *room, const ramp_outcome *outcome) {
         room->runs_since_save++;
         room->is_open = false;
         room->was_trapped = true;
+        room->may_be_gone = is_alone(room);
         break;
     case RAMP_PANICKED: /* what it did to its memory stays */
         CHECK(last->kind == PANIC);
@@ -723,7 +735,8 @@ static void check_open(struct room *room, const ramp_outcome *outcome) {
         FAIL("%s/%s: on_open was given %" PRId64 ", not %" PRId64, service_name(room), room->name,
              state, room->state.saved);
     if (!room->failed_open) {
-        if (room->was_lost) CHECK(head[1] == 4);
+        if (room->may_be_gone && head[1] == (has_state ? 2 : 0)) room->has_ended = true;
+        else if (room->was_lost) CHECK(head[1] == 4);
         else if (room->was_trapped) CHECK(head[1] == 3);
         else if (head[1] == 0) CHECK(!has_state || room->has_ended);
         else if (head[1] == 1) CHECK(room->may_be_new_version && !(head[3] & 4));
@@ -736,7 +749,7 @@ static void check_open(struct room *room, const ramp_outcome *outcome) {
         CHECK(!(head[3] & 4));
     room->state.cell = state;
     room->is_open = true;
-    room->was_lost = room->was_trapped = room->has_ended = false;
+    room->was_lost = room->was_trapped = room->has_ended = room->may_be_gone = false;
     room->was_restarted = false;
     room->runs_since_save++;
 }
@@ -790,6 +803,7 @@ static void check_handler(struct room *room, const ramp_outcome *outcome) {
             room->runs_since_save++;
             room->is_open = false;
             room->was_trapped = true;
+            room->may_be_gone = is_alone(room);
         } else if (starts_with(outcome->message, lost)) {
             CHECK(may_fail());
             note_loss(room, outcome->message);
@@ -1053,7 +1067,8 @@ static void join(struct client *client) {
         &client->connection, NULL);
     tell("join %s %s/%s: %s", client->id, service_name(room), room->name, ramp_status_name(status));
     if (status) client->state = OUT;
-    CHECK(!status || status == RAMP_UNAVAILABLE || (status == RAMP_NO_MEMORY && sim.is_poor));
+    if (status && status != RAMP_UNAVAILABLE && !sim.is_poor)
+        FAIL("%s cannot join: %s", client->id, ramp_status_name(status));
 }
 
 static void leave(struct client *client) {
@@ -1102,7 +1117,7 @@ static void request(struct room *room) {
          ramp_status_name(status));
     tell_ops(entry);
     if (!status) return;
-    CHECK((status == RAMP_UNAVAILABLE || status == RAMP_NO_MEMORY) && may_fail());
+    CHECK(sim.is_poor || (status == RAMP_UNAVAILABLE && may_fail()));
     room->tail--;
 }
 
@@ -1453,6 +1468,8 @@ int main(int argc, char **argv) {
         else if (strcmp(argv[i], "--verbose") == 0) sim.verbose = true;
         else return fprintf(stderr, "usage: sim_gate [--seeds N] [--first S] [--verbose]\n"), 2;
     }
+    rig_module("storage", false); /* while there is memory */
+    rig_module("storage", true);
     for (seed = first; seed < first + seeds; seed++) history();
     printf("%" PRIu64 " histories, %" PRIu64 " calls, %" PRIu64 " done, %" PRIu64
            " lost with their commit, %" PRIu64 " syncs failed, %" PRIu64 " reads, %" PRIu64

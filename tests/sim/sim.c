@@ -312,7 +312,7 @@ static void check_open(struct sim_room *room, const ramp_outcome *outcome) {
     ramp_host_rooms(sim.rig.host, note_version, room);
     /* Without members it may have ended between, and begun anew. */
     CHECK((head[1] == 1 && switches && room->version != version) ||
-          (head[1] == 3 && !switches && room->was_trapped) ||
+          (head[1] == 3 && room->was_trapped) ||
           (head[1] == 0 && !switches && (!room->was_trapped || member_count(room) == 0)));
     room->is_open = true;
     room->was_trapped = room->failed_open = false;
@@ -697,8 +697,6 @@ static void check_rest(void) {
         for (unsigned k = 0; k < ROOMS; k++) {
             struct sim_room *room = &sim.rooms[i][k];
             if (!is_loading()) CHECK(room->head == room->tail);
-            if (!room->is_open && member_count(room) == 0 && room->head == room->tail)
-                room->was_trapped = false; /* it is not kept */
             for (size_t t = 0; t < TIMERS; t++) {
                 struct sim_timer *timer = &room->timers[t];
                 if (!timer->is_set || timer->due_ns > sim.rig.now_ns) continue;

@@ -264,7 +264,7 @@ static void an_alarm_whose_handler_traps_fires_again_in_a_new_instance(void **st
     rig_run(&rig);
     rig_forget(&rig);
     pass(2000);
-    rig_expect(&rig, "open\nalarm\n");
+    rig_expect(&rig, "open\nerror\nalarm\n");
     assert_int_equal(storage_head("s", "r").alarm_ms, 0);
 }
 
