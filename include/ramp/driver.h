@@ -88,8 +88,9 @@ typedef struct ramp_kv {
     /* Answer: value and expires_ms, or NOT_FOUND, also for a key that has expired. */
     void (*get)(void *context, ramp_host *host, ramp_ticket ticket, const ramp_kv_key *key);
     /* Carries out all writes in order; acknowledges them with one answer, RAMP_OK once they are
-     * kept. One write of a host is under way at a time. After any other status the host hands the
-     * same writes over again, later, with newer ones in their place: they are idempotent. */
+     * kept. One write of a host is under way at a time; one that was answered TIMEOUT or given up
+     * must not be carried out after a later one. After any other status the host hands the same
+     * writes over again, later, with newer ones in their place: they are idempotent. */
     void (*write)(void *context, ramp_host *host, ramp_ticket ticket, const ramp_kv_write *writes,
                   size_t count);
     /* The host no longer waits for the answer (a deadline, or it is being freed). May be NULL. */
@@ -170,7 +171,8 @@ typedef struct ramp_db {
 #define RAMP_STATE_CURRENT 1u /* no call of the room has run since the state was saved */
 #define RAMP_STATE_ENDED   2u /* the room had come to its end; its next life begins afresh with it */
 
-/* One state per room, for its next instance. On the server's own disk, whatever the db is. */
+/* One state per room, for its next instance. On the server's own disk, whatever the db is. What is
+ * asked about one room is carried out in that order. */
 typedef struct ramp_states {
     size_t size; /* sizeof(ramp_states) */
     void *context;

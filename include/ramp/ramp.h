@@ -177,7 +177,8 @@ typedef struct ramp_host_options {
 
     const struct ramp_store *store; /* required; borrowed for the life of the host */
 
-    /* A call has ended: called inside ramp_host_step() only, in the order of each room's calls. */
+    /* A call has ended: called inside ramp_host_step() only, in the order of each room's calls; of calls
+     * that never reach the module (refused, or their connection has gone) as soon as that is known. */
     void (*on_done)(void *context, const ramp_outcome *outcome);
     /* The host closes a connection itself (4409 replaced, 1011 room failed, 1013 overloaded): send
      * what you like to its client, and do not use `connection` again after you return. */

@@ -412,6 +412,16 @@ static void call_log_failure(const struct call *call) {
                          .text = {text, (size_t)size}});
 }
 
+/* An on_alarm that sets the alarm in the past, again and again, leaves the others their turns. */
+static void call_note_alarm(const struct call *call) {
+    const struct room *room = call->room;
+    ramp_host *host = room->service->host;
+    int64_t at_ms = call->alarm_ms, soonest_ms = host_wall_ms(host) + LIMIT_TIMER_MS_MIN;
+
+    if (call->kind == RAMP_CALL_ALARM && at_ms != 0 && at_ms < soonest_ms) at_ms = soonest_ms;
+    alarms_set(host, room->service->name, room->id, at_ms);
+}
+
 void call_settle(struct call *call) {
     struct room *room = call->room;
     ramp_host *host = room->service->host;
@@ -431,7 +441,7 @@ void call_settle(struct call *call) {
     }
     for (size_t i = 0; i < call->batch.count; i++) call_apply_event(call, &call->batch.events[i]);
     host->timer_count += room->timers.count - timer_count;
-    if (call_sets_alarm(call)) alarms_set(host, room->service->name, room->id, call->alarm_ms);
+    if (call_sets_alarm(call)) call_note_alarm(call);
 }
 
 /* ---- waiting behind the gate --------------------------------------------------------------------- */

@@ -61,7 +61,7 @@ static void instance_gone(ramp_host *host) {
 static void room_drop_instance(struct room *room) {
     room->is_open = false;
     room->is_saved = false;
-    if (room->save_failed) deadline_clear(room_host(room), &room->life_deadline);
+    if (room->save_failed) deadline_clear(room_host(room), &room->save_deadline);
     room->save_failed = false;
     if (!room->instance) return;
     engine_instance_close(room->instance);
@@ -108,6 +108,7 @@ void room_life_done(struct room *room) {
     if (ticket && host->options.states->cancel)
         host->options.states->cancel(host->options.states->context, ticket);
     deadline_clear(host, &room->life_deadline);
+    deadline_clear(host, &room->save_deadline);
     room_forget_state(room);
     room_close_instance(room);
     room_drop_aside(room);
@@ -259,6 +260,7 @@ void room_opened(struct room *room, const struct call *call) {
         }
         room_open_failed(room, call->status == RAMP_UNAVAILABLE ? call->status : RAMP_NOT_OPEN,
                          message, call->where);
+        return;
     }
     room->open_reason = OPEN_FRESH;
 }
@@ -282,7 +284,7 @@ bool room_begin_save(struct room *room) {
 
 /* The room keeps its instance, and its module a place in the table, for a while. */
 static void save_again(ramp_host *host, struct deadline *deadline) {
-    struct room *room = list_item(deadline, struct room, life_deadline);
+    struct room *room = list_item(deadline, struct room, save_deadline);
 
     (void)host;
     room->save_failed = false;
@@ -295,8 +297,8 @@ void room_save_failed(struct room *room) {
 
     room->is_saved = false;
     room->save_failed = true;
-    room->life_deadline.due = save_again;
-    deadline_set(host, &room->life_deadline, host->now_ns + LIMIT_SAVE_RETRY_MS * MS);
+    room->save_deadline.due = save_again;
+    deadline_set(host, &room->save_deadline, host->now_ns + LIMIT_SAVE_RETRY_MS * MS);
     if (room->ending) table_keep(host, room->module);
     room->ending = false;
     if (room->next) {

@@ -342,7 +342,7 @@ void room_open_failed(struct room *room, ramp_status status, const char *message
     bool overloaded = status == RAMP_UNAVAILABLE || status == RAMP_NO_MEMORY;
 
     room_close_instance(room);
-    room->open_reason = OPEN_FRESH;
+    if (!overloaded) room->open_reason = OPEN_FRESH; /* else the next try is told why, too */
     mem_free(room->failure);
     room->failure = NULL;
     if (room->inbox.count > 0 && !room_drop_dead_front(room))
@@ -559,6 +559,9 @@ static enum next room_next_open(struct room *room) {
     if (ends && is_idle && room->member_count > 0) room_make_way(room);
     room->ending = false;
     if (is_idle) return room_nothing_left(room, ends);
+    /* A commit that was given up may still land: nothing is built on what is stored. */
+    if (room->service->host->stop_stage >= RAMP_STOP_COMMITS && !room->aside.instance)
+        return NEXT_NOTHING;
     if (gate_is_lost(&room->gate)) { /* whether its last commit has landed is not known */
         room_refuse_queued(room, RAMP_UNAVAILABLE, "the room's database does not answer");
         return NEXT_NOTHING;
@@ -868,7 +871,7 @@ void room_stop(struct room *room) {
         room_wake(room);
     }
     if (room->save_failed && room->service->host->stop_stage >= RAMP_STOP_ROOMS) {
-        deadline_clear(room->service->host, &room->life_deadline);
+        deadline_clear(room->service->host, &room->save_deadline);
         room->save_failed = false; /* once more */
     }
     room_make_ready(room);

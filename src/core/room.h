@@ -68,12 +68,12 @@ struct room {
     struct timers timers;
     struct failure_note *failure;
     struct request state_request;
-    struct deadline
-        life_deadline;     /* the state's loading; a state that could not be saved; a retry */
-    struct answer *saved;  /* the state, while the room opens; NULL: there is none */
-    struct list in_run;    /* service->ready or ->parked */
-    struct list in_module; /* module->rooms */
-    struct list in_idle;   /* host->idle */
+    struct deadline life_deadline; /* the state's loading; a retry */
+    struct deadline save_deadline; /* a state could not be saved: tried again then */
+    struct answer *saved;          /* the state, while the room opens; NULL: there is none */
+    struct list in_run;            /* service->ready or ->parked */
+    struct list in_module;         /* module->rooms */
+    struct list in_idle;           /* host->idle */
     struct list in_switch; /* host->switching: it waits for the place of a second instance */
     uint64_t idle_since_ns;
     uint8_t open_reason;

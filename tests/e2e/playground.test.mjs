@@ -25,7 +25,7 @@ export function onMessage(conn: Connection, msg: Message): void {
   }
   const text = msg.text;
   if (text == "boom") {
-    console.log("about to <b>fail</b>");
+    console.log("about to <b>fail</b>"); conn.send("never seen");
     const list: i32[] = [1];
     console.log(list[text.length].toString());
   } else if (text == "kick") conn.close(4403, "kicked");
@@ -309,7 +309,7 @@ test("a failed call opens up: what it was handed, its lines, the source; and it 
   const text = (await detail.innerText()).replace(/\s+/g, " ");
   assert.match(text, /from bob /);
   assert.match(text, /payload in text hex 4 B boom/);
-  assert.match(text, /dropped: of a call that fails nothing is sent, stored or set/);
+  assert.match(text, /1 event dropped: of a call that fails nothing is sent, stored or set/);
   assert.match(text, /log lines info about to <b>fail<\/b>/);
   assert.match(text, /CPU time [\d.]+ (µs|ms)/);
   await detail.getByRole("button", { name: "hex" }).click();

@@ -1297,6 +1297,8 @@ static void recover_room(struct room *room) {
     sim.is_restarting = true;
     if (room->is_unsettled) { /* what it did since was not followed */
         room->state.saved = stored_state(room);
+        for (unsigned k = 0; k < ROWS; k++) room->state.rows[k] = stored_row(room, k);
+        room->dropped_count = 0;
         room->is_stale_unsure = true;
         room->is_unsettled = false;
     }
