@@ -176,6 +176,7 @@
 #define LIMIT_DRAIN_COMMIT_MS 7000u /* ms: after SIGTERM, open commits count as failed */
 #define LIMIT_DRAIN_SAVE_MS 9000u /* ms: after SIGTERM, rooms must have saved their states */
 #define LIMIT_DRAIN_FLUSH_MS 800u /* ms: last bytes and close frames may take then; 10 s in all */
+#define LIMIT_DRAIN_END_MS 9900u /* ms: after SIGTERM the process ends, even if a disk hangs */
 #define LIMIT_USER 256u /* bytes: the name of a user, in `?user=` of `ramp dev` */
 #define LIMIT_FRAGMENTS 16384u /* fragments of one message; 1 MiB in fragments of 64 bytes */
 #define LIMIT_HEAD_SIZE (16u << 10) /* bytes: an HTTP head; also chunk extensions and trailers of a body */

@@ -14,6 +14,7 @@
 #include "server/loader.h"
 #include "server/log.h"
 #include "server/ticker.h"
+#include "server/watchdog.h"
 #include "server/worker.h"
 
 #include <errno.h>
@@ -45,6 +46,7 @@ struct server {
     unsigned clients_max;
     uint64_t seed; /* of the choice of workers */
     atomic_bool draining;
+    struct watchdog watchdog;
 
     uv_loop_t loop;
     uv_signal_t signals[3];
@@ -315,6 +317,7 @@ ramp_status server_new(const struct server_options *options, struct server **ret
 
 static void begin_drain(struct server *server) {
     if (atomic_exchange(&server->draining, true)) return;
+    watchdog_start(&server->watchdog);
     /* Whoever comes now is refused at once, and need not wait for our end to be told so. */
     for (unsigned i = 0; i < server->listener_count; i++) sock_unlisten(server->listener_fds[i]);
     for (unsigned i = 0; i < server->worker_count; i++)
@@ -345,6 +348,7 @@ void server_free(struct server *server) {
     for (unsigned i = 0; i < server->worker_count; i++) worker_join(server->workers[i]);
     loader_free(server->loader);
     server_storage_close(&server->storage);
+    watchdog_stop(&server->watchdog);
     while (read_letters(server)) continue;
     ticker_stop(&server->ticker);
     for (unsigned i = 0; i < server->worker_count; i++) worker_free(server->workers[i]);

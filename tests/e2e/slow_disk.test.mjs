@@ -26,11 +26,13 @@ async function strace(t, server, args, threadName) {
   let said = "";
   tracer.stderr.on("data", text => (said += text));
   const exited = new Promise(done => tracer.on("exit", done));
-  t.after(async () => {
-    tracer.kill();
+  const detach = async () => {
+    tracer.kill("SIGKILL");
     await exited;
-  });
+  };
+  t.after(detach);
   await until("strace", () => said.includes("attached"));
+  return detach;
 }
 async function ask(client, line, ms = 10000) {
   client.send(line);
@@ -104,4 +106,30 @@ test(`a disk that hangs for ${HANG_S} s loses no room and no write`, { timeout: 
   assert.ok(longest > (HANG_S - 1) * 1000, `the disk did not hang: ${longest} ms`);
   for (const client of clients) assert.equal(client.closed, null);
   for (const [i, n] of kept) assert.equal(await ask(clients[i], `get k${n}`), `${i}.${n}`);
+});
+
+test("SIGTERM ends it within 10 s, whatever the disk does", async t => {
+  const data = fs.mkdtempSync(path.join(os.tmpdir(), "ramp-hang-"));
+  t.after(() => fs.rmSync(data, { recursive: true, force: true }));
+  let server = await Server.start({ data, args: ["--workers", "1"] });
+  await server.deploy("s", room("state"));
+  const ann = await server.client("/s/r");
+  assert.equal(await ask(ann, "set a 1"), "stored a");
+  const detach = await strace(t, server, ["-e", "trace=fdatasync", "-e", "inject=fdatasync:delay_enter=60000000", "-o", "/dev/null"], "ramp-db");
+  ann.send("set a 2");
+  await sleep(200);
+  const from = performance.now();
+  server.child.kill("SIGTERM");
+  /* It has said its last word; only strace still holds the thread that it holds up. */
+  await until("the end", () => server.log.includes("stopping without it"), 20000);
+  const took = performance.now() - from;
+  await detach();
+  assert.deepEqual(await server.exited, { code: 0, signal: null });
+  t.diagnostic(`it took ${(took / 1000).toFixed(1)} s`);
+  assert.ok(took < 12000 * slow, `${took}`);
+  assert.deepEqual(ann.got, []); // never acknowledged
+  server = await Server.start({ data });
+  const bob = await server.client("/s/r");
+  assert.match(await ask(bob, "get a"), /^[12]$/);
+  await server.stop();
 });
