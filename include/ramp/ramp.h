@@ -301,9 +301,11 @@ RAMP_API RAMP_CHECK ramp_status ramp_http_request(ramp_host *host, const char *s
 RAMP_API RAMP_CHECK ramp_status ramp_open(ramp_host *host, const char *service, const char *room,
                                           void *tag, ramp_error *reterr);
 
-/* The service has a new current version: it is loaded, new rooms use it at once, live rooms restart
- * between two calls (their connections stay, on_open is called with reason 1). If it cannot be loaded
- * the old one goes on. The result arrives in on_done with call RAMP_CALL_DEPLOY. */
+/* The service has a new current version: it is loaded, new rooms use it at once, live rooms change over
+ * between two calls: on_save in the old, on_open with reason 1 in the new; connections stay, timers do
+ * not. A room in which the new version does not open goes on with the old one, as all do if it cannot be
+ * loaded. The result arrives in on_done with call RAMP_CALL_DEPLOY when all rooms have changed over, or
+ * after 10 s. */
 RAMP_API RAMP_CHECK ramp_status ramp_service_update(ramp_host *host, const char *service, void *tag,
                                                     ramp_error *reterr);
 

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* call.h -- one call: something that happened, handed to a module, from dispatch to outcome.
  *
- * Door:   call_new(), call_advance() until it has ended, call_report().
+ * Door:   call_new(), call_advance() until it has ended, call_settle(), call_tell().
  * Before: room.c, which decides what is called.
- * After:  engine.h runs the guest; hostcalls.c fills the batch; the embedder's on_done gets the outcome.
+ * After:  engine.h runs the guest; hostcalls.c fills the batch; gate.c keeps it until it is stored; the
+ *         embedder's on_done gets the outcome.
  *
  * A call that opens a room goes through three exports: _initialize, ramp_abi_v1, on_open. All others
  * are one export. Each may be suspended and resumed: at an epoch, or in wait().

@@ -2,7 +2,8 @@
 /* host.h -- all of one host: its engine, module table, services, rooms, and whose turn it is.
  *
  *   host ─┬─ table ── module ──┐ (code; one per SHA-256)
- *         └─ service ── room ──┴─ connection, inbox, timers, instance, call
+ *         └─ service ── room ──┴─ connection, inbox, timers, instance, call, gate
+ *         kv (buffer and cache), alarms, requests to drivers, deadlines
  *
  * Door:   the functions of ramp/ramp.h, of which host.c has those about the host itself.
  * After:  service.c (modules for services), room.c (what a room does next), call.c (one call).

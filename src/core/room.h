@@ -3,7 +3,7 @@
  *
  * Door:   room_get(); room_enqueue() what has happened; room_run() what it does next.
  * Before: connection.c (the embedder's calls), timers, service.c (a module has arrived).
- * After:  call.c.
+ * After:  call.c; life.c (instances), gate.c (what leaves when), refusal.c (what never reaches the guest).
  */
 #ifndef CORE_ROOM_H
 #define CORE_ROOM_H

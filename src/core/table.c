@@ -220,8 +220,8 @@ ramp_status table_place(ramp_host *host, const ramp_load_answer *answer, bool is
     if (is_switch && table->count < table_slots(table))
         return table_load(host, answer, ret_module, reterr);
     if (table_has_busy(table)) return RAMP_BUSY;
-    return error_set(
-        reterr, RAMP_UNAVAILABLE,
-        "all %u slots of the module table hold services with open connections; try again",
-        table->max);
+    return error_set(reterr, RAMP_UNAVAILABLE,
+                     "all %u slots of the module table hold rooms that cannot make way "
+                     "(connections without onSave, timers); try again",
+                     table->max);
 }

@@ -3,12 +3,13 @@
  *
  * Door:   table_place() finds or makes the entry of a loaded version; table_touch() notes a request.
  * Before: service.c, which has an answer of the store.
- * After:  engine.h (code), room.c (rooms of an entry that is to go are ended first).
+ * After:  engine.h (code), room.c (rooms of an entry that is to go make way first).
  *
- * An entry is one SHA-256, possibly of several services. It can go if all its rooms are quiet and
- * without connections. If none can, the table answers RAMP_UNAVAILABLE: it never grows. One slot more is
- * kept for new versions of services that are in it: it is empty again when the old version's rooms have
- * changed over.
+ * An entry is one SHA-256, possibly of several services. It can go if all its rooms are quiet, and those
+ * with connections can save: they keep them, and open again when something happens. A load waits for
+ * entries that are only busy for a moment; if none can go, the table answers RAMP_UNAVAILABLE: it never
+ * grows. One slot more is kept for new versions of services that are in it: it is empty again when the
+ * old version's rooms have changed over.
  */
 #ifndef CORE_TABLE_H
 #define CORE_TABLE_H
